@@ -1,0 +1,1 @@
+"""Accounts, apps, editions, meters and money. Outsiders import `billing.interface` only."""
