@@ -1,0 +1,1 @@
+"""Publications, subscriptions, packets and frames. Outsiders import `media.interface` only."""

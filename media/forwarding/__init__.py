@@ -1,0 +1,1 @@
+"""From one up track to many down tracks."""

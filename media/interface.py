@@ -1,0 +1,161 @@
+"""What the other packages may know of media: publications, subscriptions, and what flowed.
+
+Media does not know members, seats or prices. It is given session descriptions and gives back descriptions; it reports
+`MediaEvent`s to one listener, and `FlowFact`s when asked. Everything here is a value; `media.sfu.Sfu` is built by the
+composer and used through these methods:
+
+    sfu.publish(offer, sources, max_pixels)      -> Publishing      a peer that sends, answered
+    sfu.view()                                   -> Viewing         a peer that receives, by the server's offers
+    sfu.play(offer, publications)                -> Viewing         a peer that receives, by its own offer (WHEP)
+    sfu.flow(now)                                -> [FlowFact]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from media.errors import BadDescription, MediaRefused, UnsupportedCodec
+
+__all__ = [
+    "BadDescription", "MediaRefused", "UnsupportedCodec",
+    "PublicationView", "MediaEvent", "PeerConnected", "PeerClosed", "PictureChanged", "FlowFact",
+    "StreamOffer", "Publishing", "Viewing", "Sfu",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationView:
+    """One published track."""
+
+    id: str
+    mid: str
+    kind: str
+    """`audio` or `video`."""
+    source: str
+    """`microphone`, `camera`, `screen`."""
+    codec: str
+    width: int
+    """Pixels as the bitstream says; 0 before the first key frame."""
+    height: int
+    blocked: bool
+    """Larger than `max_pixels`: not forwarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """The handshake is done: media can flow from now on."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClosed:
+    """The peer is gone; its publications and subscriptions have ended."""
+
+    peer: str
+    reason: str
+    last_seen: float
+    """Monotonic seconds of the last authentic sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureChanged:
+    """The size of a publication became known or changed, or it was blocked or unblocked by that."""
+
+    peer: str
+    publication: PublicationView
+
+
+MediaEvent = PeerConnected | PeerClosed | PictureChanged
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFact:
+    """What one connected peer received in the last second."""
+
+    peer: str
+    pixels: int
+    """Sum of width x height of all video it is being sent."""
+    last_seen: float
+    """Monotonic seconds of its last authentic sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOffer:
+    """Which section of an offer carries which publication."""
+
+    mid: str
+    publication: str
+
+
+class Publishing(Protocol):
+    """A peer that sends."""
+
+    peer: str
+
+    @property
+    def answer(self) -> str:
+        """The description that answers the last offer."""
+        ...
+
+    @property
+    def publications(self) -> Sequence[PublicationView]: ...
+
+    def renegotiate(self, offer: str, sources: Mapping[str, str]) -> None:
+        """Takes a new offer of the same connection; `answer` is new then. Raises MediaRefused and changes nothing."""
+        ...
+
+    def limit(self, max_pixels: int) -> None:
+        """Pictures above `max_pixels` are not forwarded from now on."""
+        ...
+
+    def close(self, reason: str) -> None: ...
+
+
+class Viewing(Protocol):
+    """A peer that receives."""
+
+    peer: str
+
+    def want(self, publications: Sequence[str]) -> None:
+        """From now on it shall receive exactly these; takes effect with the next offer and its answer."""
+        ...
+
+    def offer(self) -> tuple[int, str, Sequence[StreamOffer]] | None:
+        """The next (revision, description, streams), or None when nothing changed or an answer is still due."""
+        ...
+
+    def accept(self, revision: int, answer: str) -> Sequence[str]:
+        """Takes the answer to that revision, and names the publications the remote rejected (no codec for them).
+
+        Raises MediaRefused for an unknown revision or an unusable answer."""
+        ...
+
+    @property
+    def answer(self) -> str:
+        """For a peer made by `play`: the description that answers its offer."""
+        ...
+
+    def close(self, reason: str) -> None: ...
+
+
+class Sfu(Protocol):
+    """All media of one node."""
+
+    def publish(self, offer: str, sources: Mapping[str, str], *, max_pixels: int) -> Publishing:
+        """Answers an offer to send. `sources` names the source of each mid. Raises MediaRefused."""
+        ...
+
+    def view(self) -> Viewing:
+        """A peer that will receive what it is told to `want`."""
+        ...
+
+    def play(self, offer: str, publications: Sequence[str]) -> Viewing:
+        """Answers an offer to receive with what fits of `publications`, in order. Raises MediaRefused."""
+        ...
+
+    def flow(self) -> Sequence[FlowFact]:
+        """One fact for each connected peer."""
+        ...

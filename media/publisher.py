@@ -1,0 +1,362 @@
+"""A peer that sends: whose packet is it, and what feedback does its browser need.
+
+Packets are routed by SSRC, learnt from the description, from the MID extension, or from the payload type. Once a tick
+the publisher is told what arrived (transport-cc, else REMB), what is missing (NACK), how it went (RR), and whether a
+key frame is wanted (PLI).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from media.drops import Drop, Drops
+from media.errors import BadDescription, UnsupportedCodec
+from media.forwarding.publication import Publication
+from media.forwarding.up_track import UpTrack
+from media.interface import PublicationView
+from media.rtp import rtcp
+from media.rtp.arrivals import Arrivals
+from media.rtp.packets import PacketError, RtpPacket
+from media.rtp.receive_estimate import ReceiveEstimate
+from media.sdp.codecs import ABS_SEND_TIME, EXTENSION_IDS, KEPT, MID, TRANSPORT_CC, Codec, canonical
+from media.sdp.description import Description, Section, parse
+from media.sdp.writing import PUBLISHER_FEEDBACK, Endpoint, LocalSection, describe
+from media.transport.peer import Peer
+
+__all__ = ["Publisher", "Registry"]
+
+MAX_STREAMS = 32
+"""SSRCs of one peer: each costs libsrtp memory."""
+MAX_TRACKS = 8
+START_KBPS = "1200"
+"""Kilobits per second a Chromium starts at, before feedback."""
+REPORT_PERIOD = 1.0
+FEEDBACK_PERIOD = 0.1
+ROUND_TRIP = 0.1
+"""Seconds assumed between asking for a packet and its coming: a publisher's true figure is not reported to us."""
+
+
+@dataclass(slots=True)
+class _Route:
+    publication: Publication
+    is_retransmission: bool
+
+
+class Registry(Protocol):
+    """What a publisher needs of the node."""
+
+    def new_ssrc(self) -> int: ...
+    def publication_began(self, publication: Publication) -> None: ...
+    def publication_ended(self, publication: Publication) -> None: ...
+    def picture_changed(self, publisher: Publisher, publication: Publication) -> None: ...
+
+
+class Publisher:
+    """One sending peer."""
+
+    def __init__(
+        self,
+        identifier: str,
+        peer: Peer,
+        endpoint: Endpoint,
+        drops: Drops,
+        registry: Registry,
+        clock: Callable[[], float],
+    ) -> None:
+        # identity
+        self.peer = identifier
+        self.connection = peer
+        self._endpoint = endpoint
+        self._session = secrets.randbits(62)
+        self._version = 0
+        self.answer = ""
+
+        # tracks
+        self.by_mid: dict[str, Publication] = {}
+        self._routes: dict[int, _Route] = {}
+        self._max_pixels: int | None = None
+        self._registry = registry
+        self._announced: dict[str, tuple[int, int, bool]] = {}
+
+        # feedback
+        self.feedback_ssrc = registry.new_ssrc()
+        self._ids = [0] * 256  # remote extension id -> ours
+        self._mid_id = 0
+        self._transport_cc_id = 0
+        self._arrivals = Arrivals()
+        self._estimate = ReceiveEstimate()
+        self._report_at = 0.0
+        self._feedback_at = 0.0
+
+        self._drops = drops
+        self._clock = clock
+        peer.on_rtp = self._handle_rtp
+        peer.on_rtcp = self._handle_rtcp
+
+    @property
+    def publications(self) -> Sequence[PublicationView]:
+        return [self.view(publication) for publication in self.by_mid.values()]
+
+    def view(self, publication: Publication) -> PublicationView:
+        up = publication.up
+        mid = next(mid for mid, candidate in self.by_mid.items() if candidate is publication)
+        return PublicationView(
+            publication.id, mid, publication.kind, publication.source, up.codec.name, up.width, up.height, up.blocked
+        )
+
+    def renegotiate(self, offer: str, sources: Mapping[str, str]) -> None:
+        """See media.interface.Publishing. Tracks whose section stopped sending end; the others stay as they are."""
+        remote = parse(offer)
+        agreed = self._agree(remote)
+        self.connection.start(remote.fingerprint)
+        self._learn_extensions(remote)
+        for mid in list(self.by_mid):
+            if mid not in agreed:
+                self._end(mid)
+        for mid, codec in agreed.items():
+            section = remote.section(mid)
+            assert section is not None
+            if mid not in self.by_mid:
+                self._begin(section, codec, sources.get(mid, "microphone" if section.kind == "audio" else "camera"))
+            self._learn_streams(section, self.by_mid[mid])
+        self._version += 1
+        self.answer = describe(
+            [self._local(section, agreed.get(section.mid)) for section in remote.sections],
+            self._endpoint,
+            session=self._session,
+            version=self._version,
+            offer=False,
+        )
+
+    def limit(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        for publication in self.by_mid.values():
+            publication.up.max_pixels = max_pixels
+            self._notice_picture(publication)
+
+    def close(self, reason: str) -> None:
+        self.connection.close(reason)
+
+    def end_all(self) -> None:
+        """The connection is gone."""
+        for mid in list(self.by_mid):
+            self._end(mid)
+
+    # Descriptions
+
+    def _agree(self, remote: Description) -> dict[str, Codec]:
+        """The codec of each section that will be received: the remote's first that can be forwarded."""
+        agreed: dict[str, Codec] = {}
+        for section in remote.sections:
+            if section.rejected or not section.sends or section.kind not in ("audio", "video"):
+                continue
+            if not section.rtcp_mux:
+                raise BadDescription(f"section {section.mid} lacks a=rtcp-mux")
+            if section.mid not in remote_bundle(remote):
+                raise BadDescription(f"section {section.mid} is not in the BUNDLE group")
+            codec = next((codec for codec in section.codecs if canonical(codec) is not None), None)
+            if codec is None:
+                raise UnsupportedCodec(f"section {section.mid} ({section.kind}) offers no codec that can be forwarded")
+            agreed[section.mid] = codec
+        if not agreed:
+            raise UnsupportedCodec("the offer sends neither audio nor video")
+        if len(agreed) > MAX_TRACKS:
+            raise UnsupportedCodec(f"the offer sends more than {MAX_TRACKS} tracks")
+        if remote.setup == "passive":
+            raise BadDescription("a=setup:passive: this server is always the passive side")
+        return agreed
+
+    def _local(self, section: Section, codec: Codec | None) -> LocalSection:
+        if codec is None:
+            return LocalSection(
+                section.kind, section.mid, "inactive", None, section.protocol, " ".join(section.formats)
+            )
+        wanted = (*KEPT[section.kind], MID, TRANSPORT_CC, ABS_SEND_TIME)
+        feedback = [item for item in PUBLISHER_FEEDBACK if item in section.feedback]
+        if "transport-cc" in feedback and "goog-remb" in feedback:
+            feedback.remove("goog-remb")
+        return LocalSection(
+            section.kind,
+            section.mid,
+            "recvonly",
+            Codec(
+                codec.kind, codec.name, codec.clock, codec.channels, codec.payload_type, codec.retransmission,
+                _answered_parameters(codec),
+            ),
+            extensions={uri: number for uri, number in section.extensions.items() if uri in wanted},
+            feedback=feedback,
+        )  # fmt: skip
+
+    def _learn_extensions(self, remote: Description) -> None:
+        for section in remote.sections:
+            for uri, number in section.extensions.items():
+                if uri in EXTENSION_IDS and uri in KEPT.get(section.kind, ()):
+                    self._ids[number] = EXTENSION_IDS[uri]
+                elif uri == MID:
+                    self._mid_id = number
+                elif uri == TRANSPORT_CC and "transport-cc" in section.feedback:
+                    self._transport_cc_id = number
+
+    def _begin(self, section: Section, received: Codec, source: str) -> None:
+        sent = canonical(received)
+        assert sent is not None, "_agree lets only codecs through that have a number of ours"
+        up = UpTrack(received, sent, self._registry.new_ssrc(), self._ids, self._drops)
+        up.max_pixels = self._max_pixels
+        publication = Publication(f"pub_{secrets.token_hex(8)}", source, self.peer, up, self._registry.new_ssrc())
+        publication.ask_key_frame = self._ask_key_frames
+        self.by_mid[section.mid] = publication
+        self._registry.publication_began(publication)
+
+    def _end(self, mid: str) -> None:
+        publication = self.by_mid.pop(mid)
+        publication.ended = True
+        self._routes = {ssrc: route for ssrc, route in self._routes.items() if route.publication is not publication}
+        self._announced.pop(publication.id, None)
+        self._registry.publication_ended(publication)
+
+    def _learn_streams(self, section: Section, publication: Publication) -> None:
+        for stream in section.streams[:1]:  # layers of a simulcast come with rid, not with several SSRCs
+            self._routes[stream.ssrc] = _Route(publication, False)
+            publication.up.remote_ssrc = stream.ssrc
+            if stream.retransmission is not None:
+                self._routes[stream.retransmission] = _Route(publication, True)
+
+    # Packets
+
+    def _handle_rtp(self, data: bytearray, now: float) -> None:
+        try:
+            packet = RtpPacket(data)
+        except PacketError:
+            self._drops.count(Drop.BAD_RTP)
+            return
+        elements = packet.extensions() if packet.extension_kind else []
+        self._estimate.received(len(data), now)
+        self._note_arrival(packet, elements, now)
+        route = self._routes.get(packet.ssrc) or self._learn(packet, elements)
+        if route is None:
+            return
+        publication = route.publication
+        up = publication.up
+        if route.is_retransmission:
+            original = up.unwrap_retransmission(packet)
+            if original is None:
+                return
+            packet = original
+            elements = packet.extensions() if packet.extension_kind else []
+        forwarded = up.receive(packet, elements, now)
+        if up.width:
+            self._notice_picture(publication)
+        if forwarded is not None:
+            publication.forward(forwarded)
+
+    def _note_arrival(self, packet: RtpPacket, elements: Sequence[tuple[int, int, int]], now: float) -> None:
+        wanted = self._transport_cc_id
+        if wanted:
+            for number, start, length in elements:
+                if number == wanted and length == 2:
+                    self._arrivals.arrived(packet.data[start] << 8 | packet.data[start + 1], now)
+
+    def _learn(self, packet: RtpPacket, elements: Sequence[tuple[int, int, int]]) -> _Route | None:
+        """Whose stream a new SSRC is: by its MID (sent until our first report), else by a payload type of one track."""
+        if len(self._routes) >= MAX_STREAMS:
+            self._drops.count(Drop.TOO_MANY_STREAMS)
+            return None
+        publication = None
+        for number, start, length in elements:
+            if number == self._mid_id:
+                publication = self.by_mid.get(packet.data[start : start + length].decode("ascii", "replace"))
+        if publication is None:
+            owners = [candidate for candidate in self.by_mid.values() if candidate.up.uses(packet.payload_type)]
+            publication = owners[0] if len(owners) == 1 else None
+        if publication is None:
+            self._drops.count(Drop.UNKNOWN_STREAM)
+            return None
+        route = _Route(publication, publication.up.is_retransmission(packet.payload_type))
+        if not route.is_retransmission:
+            publication.up.remote_ssrc = packet.ssrc
+        self._routes[packet.ssrc] = route
+        return route
+
+    def _notice_picture(self, publication: Publication) -> None:
+        up = publication.up
+        picture = (up.width, up.height, up.blocked)
+        if up.width and self._announced.get(publication.id) != picture:
+            self._announced[publication.id] = picture
+            self._registry.picture_changed(self, publication)
+
+    def _handle_rtcp(self, data: bytes, now: float) -> None:
+        for block in rtcp.blocks(data):
+            if block.kind == rtcp.SR:
+                report = rtcp.sender_report(block)
+                route = self._routes.get(block.ssrc)
+                if report is not None and route is not None and not route.is_retransmission:
+                    publication = route.publication
+                    publication.forward_rtcp(publication.up.handle_sender_report(report, now))
+
+    # Feedback
+
+    def tick(self, now: float) -> None:
+        """Sends what is due; called every few milliseconds."""
+        due = self._missing(now) + self._wanted_key_frames(now)
+        if now - self._feedback_at >= FEEDBACK_PERIOD and self._transport_cc_id:
+            self._feedback_at = now
+            due += self._arrivals.feedbacks(self.feedback_ssrc, next(iter(self._routes), 0))
+        if now - self._report_at >= REPORT_PERIOD:
+            self._report_at = now
+            due += self._reports(now)
+        for packet in due:
+            self.connection.send_rtcp(packet)
+
+    def _ask_key_frames(self) -> None:
+        for packet in self._wanted_key_frames(self._clock()):
+            self.connection.send_rtcp(packet)
+
+    def _missing(self, now: float) -> list[bytes]:
+        packets = []
+        for publication in self.by_mid.values():
+            up = publication.up
+            numbers = up.losses.due(now, ROUND_TRIP)
+            if numbers and up.remote_ssrc is not None and up.codec.kind == "video":
+                packets.append(rtcp.nack(self.feedback_ssrc, up.remote_ssrc, numbers))
+        return packets
+
+    def _wanted_key_frames(self, now: float) -> list[bytes]:
+        packets = []
+        for publication in self.by_mid.values():
+            up = publication.up
+            if up.remote_ssrc is not None and self.connection.srtp is not None and up.key_frames.due(now):
+                packets.append(rtcp.key_frame_request(self.feedback_ssrc, up.remote_ssrc))
+        return packets
+
+    def _reports(self, now: float) -> list[bytes]:
+        blocks = [report for publication in self.by_mid.values() if (report := publication.up.report(now))]
+        if not blocks:
+            return []
+        packet = rtcp.receiver_report(self.feedback_ssrc, blocks) + rtcp.source_description(self.feedback_ssrc, "tally")
+        if not self._transport_cc_id:
+            worst = max(block.fraction_lost for block in blocks) / 256
+            bits = self._estimate.update(now, worst)
+            packet += rtcp.estimate(self.feedback_ssrc, bits, [block.ssrc for block in blocks])
+        return [packet]
+
+
+def remote_bundle(remote: Description) -> set[str]:
+    """The mids of the bundled transport; a single section needs no group."""
+    bundled = {section.mid for section in remote.sections if section.bundled}
+    return bundled or {section.mid for section in remote.sections[:1]}
+
+
+def _answered_parameters(codec: Codec) -> Mapping[str, str]:
+    """What the answer repeats of the offered fmtp: what the sender must keep to; and where a Chromium starts.
+
+    Without a start bitrate Chromium begins a 720p camera at 320x180 and stays small for many seconds.
+    """
+    kept = ("profile-level-id", "packetization-mode", "level-asymmetry-allowed", "profile-id", "profile",
+            "minptime", "useinbandfec", "stereo", "sprop-stereo")  # fmt: skip
+    answered = {key: value for key, value in codec.parameters.items() if key in kept}
+    if codec.kind == "video":
+        answered["x-google-start-bitrate"] = START_KBPS
+    return answered

@@ -1,0 +1,64 @@
+"""Gaps in what a publisher sends: what to ask for again now, and when to give up.
+
+Pure: numbers and `now` (monotonic seconds) in, numbers out.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Losses"]
+
+MAX_MISSING = 512
+"""Numbers remembered at once: a gap beyond that is a new start, not a loss."""
+MAX_TRIES = 8
+MAX_AGE = 1.0
+"""Seconds after which a packet would come too late to be shown anyway."""
+REORDER = 0.010
+"""Seconds to wait before the first request: most late packets are only reordered."""
+
+
+class Losses:
+    """The missing numbers of one stream."""
+
+    __slots__ = ("_missing", "abandoned", "recovered")
+
+    def __init__(self) -> None:
+        self._missing: dict[int, tuple[float, float, int]] = {}  # number -> (missed at, ask at, tries)
+        self.recovered = 0
+        self.abandoned = 0
+
+    def __len__(self) -> int:
+        return len(self._missing)
+
+    def gap(self, start: int, stop: int, now: float) -> bool:
+        """The numbers in [start, stop) did not come. False when the gap is too long to be asked for."""
+        if stop - start + len(self._missing) > MAX_MISSING:
+            self.abandoned += len(self._missing)
+            self._missing.clear()
+            return False
+        for number in range(start, stop):
+            self._missing[number] = (now, now + REORDER, 0)
+        return True
+
+    def arrived(self, number: int) -> bool:
+        """A late packet came after all. False when nobody missed it, so that it is a duplicate or too old."""
+        if self._missing.pop(number, None) is None:
+            return False
+        self.recovered += 1
+        return True
+
+    def due(self, now: float, round_trip: float) -> list[int]:
+        """The numbers to ask for now, ascending; each is asked again after a round trip, at most MAX_TRIES times."""
+        if not self._missing:
+            return []
+        asked, lost = [], []
+        for number, (since, at, tries) in self._missing.items():
+            if now - since > MAX_AGE or tries >= MAX_TRIES:
+                lost.append(number)
+            elif now >= at:
+                asked.append(number)
+                self._missing[number] = (since, now + max(0.02, round_trip), tries + 1)
+        for number in lost:
+            del self._missing[number]
+        self.abandoned += len(lost)
+        asked.sort()
+        return asked

@@ -1,0 +1,1 @@
+"""Session descriptions: parsed, answered and offered."""

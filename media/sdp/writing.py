@@ -1,0 +1,126 @@
+"""The server's own descriptions: answers to publishers and WHEP players, offers to viewers.
+
+Always ICE-lite with all candidates inside, always the passive DTLS side, one bundled transport.
+
+Pure: values in, text out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from media.sdp.codecs import Codec
+
+__all__ = ["Candidate", "Endpoint", "LocalSection", "describe", "PUBLISHER_FEEDBACK", "VIEWER_FEEDBACK"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An address where the node can be reached over UDP."""
+
+    host: str
+    port: int
+
+    def line(self, index: int) -> str:
+        """RFC 8839 section 5.1; a host candidate's priority (RFC 8445 section 5.1.2.1), earlier ones preferred."""
+        priority = 126 << 24 | (65535 - index) << 8 | 255
+        return f"a=candidate:{index + 1} 1 udp {priority} {self.host} {self.port} typ host"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The transport all sections share."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+    candidates: Sequence[Candidate]
+
+
+@dataclass(slots=True)
+class LocalSection:
+    """One m-section as the server writes it."""
+
+    kind: str
+    mid: str
+    direction: str
+    codec: Codec | None
+    """None rejects the section."""
+    protocol: str = "UDP/TLS/RTP/SAVPF"
+    formats: str = "0"
+    """What a rejected section repeats of the remote's media line."""
+    extensions: Mapping[str, int] = field(default_factory=dict)
+    feedback: Sequence[str] = ()
+    ssrc: int | None = None
+    retransmission_ssrc: int | None = None
+    stream: str = ""
+    """The media stream (msid) and cname: what is played together."""
+    track: str = ""
+
+
+PUBLISHER_FEEDBACK = ("nack", "nack pli", "ccm fir", "transport-cc", "goog-remb")
+VIEWER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+"""Without transport-cc a viewer sends a fifth of the RTCP, and an estimate (REMB) all the same."""
+
+
+def describe(sections: Sequence[LocalSection], endpoint: Endpoint, *, session: int, version: int, offer: bool) -> str:
+    """The text of an offer or answer with these sections."""
+    lines = ["v=0", f"o=- {session} {version} IN IP4 127.0.0.1", "s=-", "t=0 0"]
+    bundle = " ".join(section.mid for section in sections if section.codec is not None)
+    if bundle:  # Chromium refuses an empty group
+        lines.append(f"a=group:BUNDLE {bundle}")
+    lines += ["a=ice-lite", "a=msid-semantic: WMS *"]
+    for section in sections:
+        lines += _section(section, endpoint, offer)
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _section(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str]:
+    codec = section.codec
+    if codec is None:
+        return [
+            f"m={section.kind} 0 {section.protocol} {section.formats}",
+            "c=IN IP4 0.0.0.0",
+            "a=inactive",
+            f"a=mid:{section.mid}",
+        ]
+    numbers = [codec.payload_type] if codec.retransmission is None else [codec.payload_type, codec.retransmission]
+    lines = [
+        f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, numbers))}",
+        "c=IN IP4 0.0.0.0",
+        "a=rtcp:9 IN IP4 0.0.0.0",
+        f"a=ice-ufrag:{endpoint.ufrag}",
+        f"a=ice-pwd:{endpoint.password}",
+        f"a=fingerprint:{endpoint.fingerprint}",
+        f"a=setup:{'actpass' if offer else 'passive'}",
+        f"a=mid:{section.mid}",
+        f"a={section.direction}",
+        "a=rtcp-mux",
+        "a=rtcp-rsize",
+    ]
+    lines += [f"a=extmap:{number} {uri}" for uri, number in section.extensions.items()]
+    lines += _codec(codec, section.feedback)
+    if section.stream:
+        lines.append(f"a=msid:{section.stream} {section.track}")
+    if section.ssrc is not None:
+        if section.retransmission_ssrc is not None:
+            lines.append(f"a=ssrc-group:FID {section.ssrc} {section.retransmission_ssrc}")
+        for ssrc in (section.ssrc, section.retransmission_ssrc):
+            if ssrc is not None:
+                lines.append(f"a=ssrc:{ssrc} cname:{section.stream}")
+    lines += [candidate.line(index) for index, candidate in enumerate(endpoint.candidates)]
+    lines.append("a=end-of-candidates")
+    return lines
+
+
+def _codec(codec: Codec, feedback: Sequence[str]) -> list[str]:
+    number = codec.payload_type
+    lines = [f"a=rtpmap:{number} {codec.rtpmap}"]
+    if codec.parameters:
+        lines.append(f"a=fmtp:{number} {codec.fmtp}")
+    lines += [f"a=rtcp-fb:{number} {item}" for item in feedback]
+    if codec.retransmission is not None:
+        lines.append(f"a=rtpmap:{codec.retransmission} rtx/{codec.clock}")
+        lines.append(f"a=fmtp:{codec.retransmission} apt={number}")
+    return lines

@@ -1,0 +1,237 @@
+"""All media of one node: its ports, its peers, its publications, and the clock that drives them.
+
+Closing: `close` -> publishers and viewers close (each tells its browser) -> ports close. A peer that closes by itself
+ends its publications, which ends the subscriptions to them, and the listener is told once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from media.drops import Drops
+from media.forwarding.publication import Publication
+from media.interface import FlowFact, MediaEvent, PeerClosed, PeerConnected, PictureChanged
+from media.publisher import Publisher
+from media.sdp.writing import Candidate, Endpoint
+from media.transport.aiortc_seam import NodeCertificate, check_contract
+from media.transport.peer import Peer
+from media.transport.port import Clients, Port
+from media.viewer import Viewer
+
+__all__ = ["Sfu"]
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.025
+"""Seconds between two rounds of feedback: retransmissions are asked for at this grain."""
+SWEEP = 1.0
+"""Seconds between two looks for peers that are gone."""
+
+
+class Sfu:
+    """See media.interface.Sfu."""
+
+    def __init__(self, *, listener: Callable[[MediaEvent], None], clock: Callable[[], float] = time.monotonic) -> None:
+        check_contract()
+        self._listener = listener
+        self._clock = clock
+        self.drops = Drops()
+        self._certificate = NodeCertificate.generateCertificate()
+        self._clients = Clients()
+        self._ports: list[Port] = []
+        self._candidates: list[Candidate] = []
+        self._publishers: dict[str, Publisher] = {}
+        self._viewers: dict[str, Viewer] = {}
+        self._publications: dict[str, Publication] = {}
+        self._ssrcs: set[int] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._endings: set[asyncio.Task[None]] = set()
+
+    async def start(self, hosts: Sequence[str], port: int, *, announced: Sequence[str] = ()) -> None:
+        """Binds UDP `port` on each of `hosts`; port 0 lets the system choose one for the first and reuses it.
+
+        `announced` replaces the hosts in what browsers are told, for a node behind address translation. Raises OSError.
+        """
+        for host in hosts:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            try:
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.bind((host, port))
+            except OSError:
+                sock.close()
+                raise
+            self._ports.append(Port(sock, self._clients, self.drops, clock=self._clock))
+            port = port or self._ports[0].port
+        self._candidates = [Candidate(host, port) for host in (announced or hosts)]
+        self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._sweep())]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for peer in self._peers():
+            peer.close("the server is stopping")
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=2)
+        for port in self._ports:
+            port.close()
+        self._ports.clear()
+
+    @property
+    def udp_port(self) -> int:
+        return int(self._ports[0].port)
+
+    # Peers
+
+    def publish(self, offer: str, sources: Mapping[str, str], *, max_pixels: int) -> Publisher:
+        """See media.interface.Sfu."""
+        peer, endpoint = self._peer()
+        publisher = Publisher(
+            f"up_{secrets.token_hex(8)}", peer, endpoint, self.drops, registry=self, clock=self._clock
+        )
+        try:
+            publisher.renegotiate(offer, sources)
+        except Exception:
+            publisher.end_all()
+            self._ssrcs.discard(publisher.feedback_ssrc)
+            peer.close("refused")
+            raise
+        publisher.limit(max_pixels)
+        peer.on_connected = lambda: self._listener(PeerConnected(publisher.peer))
+        peer.on_closed = lambda reason: self._publisher_closed(publisher, reason)
+        self._publishers[publisher.peer] = publisher
+        return publisher
+
+    def view(self) -> Viewer:
+        """See media.interface.Sfu."""
+        peer, endpoint = self._peer()
+        viewer = Viewer(f"down_{secrets.token_hex(8)}", peer, endpoint, self.drops, find=self._publications.get)
+        self._adopt(viewer)
+        return viewer
+
+    def play(self, offer: str, publications: Sequence[str]) -> Viewer:
+        """See media.interface.Sfu."""
+        peer, endpoint = self._peer()
+        viewer = Viewer(f"down_{secrets.token_hex(8)}", peer, endpoint, self.drops, find=self._publications.get)
+        found = [self._publications[identifier] for identifier in publications if identifier in self._publications]
+        try:
+            viewer.play(offer, found)
+        except Exception:
+            peer.close("refused")
+            raise
+        self._adopt(viewer)
+        return viewer
+
+    def flow(self) -> Sequence[FlowFact]:
+        """See media.interface.Sfu."""
+        now = self._clock()
+        flowing = {
+            publication.up: publication.up.pixels
+            for publication in self._publications.values()
+            if publication.up.flowing(now) and not publication.up.blocked
+        }
+        facts = [
+            FlowFact(viewer.peer, sum(flowing.get(down.up, 0) for down in viewer.down_tracks if down.started),
+                     viewer.connection.last_seen)
+            for viewer in self._viewers.values() if viewer.connection.srtp is not None
+        ]  # fmt: skip
+        facts += [
+            FlowFact(publisher.peer, 0, publisher.connection.last_seen)
+            for publisher in self._publishers.values() if publisher.connection.srtp is not None
+        ]  # fmt: skip
+        return facts
+
+    def statistics(self) -> Mapping[str, int]:
+        """Counts for an operator."""
+        return {
+            "publishers": len(self._publishers),
+            "viewers": len(self._viewers),
+            "publications": len(self._publications),
+            "subscriptions": sum(publication.viewers for publication in self._publications.values()),
+            "ufrags": len(self._clients),
+            "addresses": sum(port.addresses for port in self._ports),
+            "ssrcs": len(self._ssrcs),
+            "packets_received": sum(port.packets_received for port in self._ports),
+            "packets_sent": sum(port.fan_out.packets_sent for port in self._ports),
+            "bytes_sent": sum(port.fan_out.bytes_sent for port in self._ports),
+        }
+
+    def _peers(self) -> list[Publisher | Viewer]:
+        return [*self._publishers.values(), *self._viewers.values()]
+
+    def _peer(self) -> tuple[Peer, Endpoint]:
+        peer = Peer(self._clients, self._certificate, self.drops, now=self._clock())
+        peer.on_ending = self._await_ending
+        return peer, Endpoint(peer.ufrag, peer.password.decode(), peer.fingerprint, self._candidates)
+
+    def _await_ending(self, task: asyncio.Task[None]) -> None:
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    def _adopt(self, viewer: Viewer) -> None:
+        def connected() -> None:
+            viewer.connected()
+            self._listener(PeerConnected(viewer.peer))
+
+        connection = viewer.connection
+        connection.on_connected = connected
+        connection.on_moved = viewer.moved
+        connection.on_closed = lambda reason: self._viewer_closed(viewer, reason)
+        self._viewers[viewer.peer] = viewer
+
+    # What happens by itself
+
+    def _publisher_closed(self, publisher: Publisher, reason: str) -> None:
+        self._publishers.pop(publisher.peer, None)
+        publisher.end_all()
+        self._ssrcs.discard(publisher.feedback_ssrc)
+        self._listener(PeerClosed(publisher.peer, reason, publisher.connection.last_seen))
+
+    def _viewer_closed(self, viewer: Viewer, reason: str) -> None:
+        self._viewers.pop(viewer.peer, None)
+        viewer.end_all()
+        self._listener(PeerClosed(viewer.peer, reason, viewer.connection.last_seen))
+
+    # What a publisher needs (media.publisher.Registry)
+
+    def picture_changed(self, publisher: Publisher, publication: Publication) -> None:
+        self._listener(PictureChanged(publisher.peer, publisher.view(publication)))
+
+    def publication_began(self, publication: Publication) -> None:
+        self._publications[publication.id] = publication
+
+    def publication_ended(self, publication: Publication) -> None:
+        self._publications.pop(publication.id, None)
+        self._ssrcs -= {publication.up.ssrc, publication.rtx_ssrc}
+        for viewer in self._viewers.values():
+            viewer.forget(publication)
+
+    def new_ssrc(self) -> int:
+        while True:
+            ssrc = secrets.randbits(32)
+            if ssrc > 0xFFFF and ssrc not in self._ssrcs:
+                self._ssrcs.add(ssrc)
+                return ssrc
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            now = self._clock()
+            for publisher in list(self._publishers.values()):
+                publisher.tick(now)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            now = self._clock()
+            for peer in self._peers():
+                reason = peer.connection.expired(now)
+                if reason is not None:
+                    peer.close(reason)

@@ -1,0 +1,1 @@
+"""How datagrams come and go: one UDP socket per address, ICE-lite, DTLS, SRTP, batches."""
