@@ -107,6 +107,10 @@ class Publishing(Protocol):
         """Takes a new offer of the same connection; `answer` is new then. Raises MediaRefused and changes nothing."""
         ...
 
+    def continues(self, offer: str) -> bool:
+        """Whether `offer` comes from the connection that is being published on (the same certificate)."""
+        ...
+
     def limit(self, max_pixels: int) -> None:
         """Pictures above `max_pixels` are not forwarded from now on."""
         ...

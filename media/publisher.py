@@ -131,6 +131,13 @@ class Publisher:
             offer=False,
         )
 
+    def continues(self, offer: str) -> bool:
+        """See media.interface.Publishing."""
+        try:
+            return parse(offer).fingerprint == self.connection.remote_fingerprint
+        except BadDescription:
+            return False
+
     def limit(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
         for publication in self.by_mid.values():

@@ -82,7 +82,7 @@ class Peer:
 
         # security
         self.srtp: SrtpPair | None = None
-        self._remote_fingerprint: str | None = None
+        self.remote_fingerprint: str | None = None
         self._clients = clients
         self._drops = drops
         self._dtls = DtlsServer(_DtlsWire(self), certificate)
@@ -98,10 +98,10 @@ class Peer:
         """The remote description is known: `fingerprint` as SDP writes it. The handshake waits for the first check.
 
         Raises BadDescription when a later description names another fingerprint."""
-        if self._remote_fingerprint is None:
-            self._remote_fingerprint = fingerprint
+        if self.remote_fingerprint is None:
+            self.remote_fingerprint = fingerprint
             self._task = asyncio.create_task(self._run(fingerprint))
-        elif self._remote_fingerprint != fingerprint:
+        elif self.remote_fingerprint != fingerprint:
             raise BadDescription("the fingerprint changed: another certificate needs another connection")
 
     def close(self, reason: str) -> None:

@@ -1,0 +1,1 @@
+"""Rooms, members, seats. Outsiders import `rooms.interface` only."""

@@ -1,0 +1,80 @@
+"""The refusals of rooms: one stable public code, a name and a sentence each.
+
+    RoomRefused         a "no" of rooms; it leaves nothing behind. Billing's own (billing.interface.Refused) pass
+    through.
+
+Pure: values only.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "RoomRefused", "already_in_room", "already_seated", "bad_parameter", "no_permission", "no_such_room", "not_in_room",
+    "not_seated", "owner_cannot", "room_exists", "room_full", "seat_occupied", "seats_full", "seats_limit",
+]  # fmt: skip
+
+
+class RoomRefused(Exception):
+    """What may not happen, and why."""
+
+    def __init__(
+        self, code: int, name: str, sentence: str, *, limit: int | None = None, used: int | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.name = name
+        self.sentence = sentence
+        self.limit = limit
+        self.used = used
+
+
+def bad_parameter(sentence: str) -> RoomRefused:
+    return RoomRefused(100002, "bad_parameter", sentence)
+
+
+def room_exists() -> RoomRefused:
+    return RoomRefused(100003, "room_exists", "There is a room with this id already.")
+
+
+def no_such_room() -> RoomRefused:
+    return RoomRefused(100004, "no_such_room", "There is no such room; it may have ended.")
+
+
+def not_in_room() -> RoomRefused:
+    return RoomRefused(100005, "not_in_room", "That member is not in this room.")
+
+
+def no_permission() -> RoomRefused:
+    return RoomRefused(100006, "no_permission", "Only the owner of the room may do this.")
+
+
+def owner_cannot(what: str) -> RoomRefused:
+    return RoomRefused(100006, "no_permission", f"The owner cannot {what}; dismiss the room instead.")
+
+
+def room_full(limit: int) -> RoomRefused:
+    return RoomRefused(100008, "room_full", f"This room takes {limit} members, and is full.", limit=limit, used=limit)
+
+
+def seats_limit(limit: int) -> RoomRefused:
+    return RoomRefused(100013, "seats_limit", f"The edition allows {limit} seats in a room.", limit=limit)
+
+
+def seat_occupied(index: int) -> RoomRefused:
+    return RoomRefused(100201, "seat_occupied", f"Seat {index} is taken.")
+
+
+def already_seated(index: int) -> RoomRefused:
+    return RoomRefused(100203, "already_seated", f"You are on seat {index} already.")
+
+
+def seats_full(limit: int) -> RoomRefused:
+    return RoomRefused(100205, "seats_full", f"All {limit} seats are taken.", limit=limit, used=limit)
+
+
+def not_seated() -> RoomRefused:
+    return RoomRefused(100206, "not_seated", "That member is not on a seat.")
+
+
+def already_in_room(room_id: str) -> RoomRefused:
+    return RoomRefused(-2108, "already_in_room", f"You are in room {room_id}; leave it first.")

@@ -1,0 +1,29 @@
+"""What the other packages may know of rooms.
+
+`Rooms` is the one object: every wish is one of its methods, every "no" a `RoomRefused` (or billing's own `Refused`),
+everything that happened a `RoomEvent` told to its listener.
+"""
+
+from __future__ import annotations
+
+from rooms.errors import RoomRefused
+from rooms.events import (
+    ConnectionReplaced,
+    MemberDropped,
+    MemberEntered,
+    MemberLeft,
+    MemberReturned,
+    RoomCreated,
+    RoomDismissed,
+    RoomEvent,
+    SeatsChanged,
+)
+from rooms.ids import RoomId, UserId
+from rooms.registry import Rooms
+from rooms.views import MemberView, RoomCard, RoomView, SeatView
+
+__all__ = [
+    "ConnectionReplaced", "MemberDropped", "MemberEntered", "MemberLeft", "MemberReturned", "MemberView", "RoomCard",
+    "RoomCreated", "RoomDismissed", "RoomEvent", "RoomId", "RoomRefused", "RoomView", "Rooms", "SeatView",
+    "SeatsChanged", "UserId",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""HTTP, WebSocket, WHIP and WHEP: what the outside sees. `app.py` composes the node."""

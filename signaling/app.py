@@ -1,0 +1,245 @@
+"""The node: builds everything in order, starts it, and stops it in reverse. Nobody imports this file.
+
+billing -> rooms -> media -> conductor -> HTTP         stopping is the same list, backwards:
+HTTP closes (clients are told), rooms are dismissed (leases and meters end), media closes, billing flushes and closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import ifaddr
+import uvloop
+from aiohttp import web
+
+from billing.interface import AppId
+from billing.service import Billing
+from media.sfu import Sfu
+from rooms.registry import Rooms
+from signaling.calls import Calls
+from signaling.conductor import Conductor
+from signaling.health import Health
+from signaling.http_api import HEADERS, HttpApi
+from signaling.identity import Identities
+from signaling.settings import Settings
+from signaling.stays import Stay, Stays
+from signaling.usage import UsageMeter
+from signaling.websocket import Sockets
+from signaling.whip import Whip
+
+__all__ = ["Node", "node", "run"]
+
+logger = logging.getLogger("tally")
+
+
+class Node:
+    """A running node, as its starter sees it."""
+
+    def __init__(self, url: str, demo_app: AppId | None, billing: Billing, rooms: Rooms, sfu: Sfu) -> None:
+        self.url = url
+        self.demo_app = demo_app
+        self.billing = billing
+        self.rooms = rooms
+        self.sfu = sfu
+
+
+@asynccontextmanager
+async def node(
+    settings: Settings,
+    *,
+    wall: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> AsyncIterator[Node]:
+    """Starts a node and stops it in the end. Raises OSError when a port is taken."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        billing = Billing(settings.data_dir, clock=wall)
+        await billing.start()
+        stack.push_async_callback(billing.close)
+        demo_app = None if settings.production else (await billing.demo_app()).app
+
+        stays = Stays()
+        tasks = await stack.enter_async_context(_tasks())
+        conductor = Conductor(stays, billing, lost=lambda stay: tasks(whip.end_lost(stay)))
+        rooms = Rooms(billing, clock=wall, listener=conductor.handle_room)
+        stack.push_async_callback(rooms.close)
+
+        sfu = Sfu(listener=conductor.handle_media, clock=monotonic)
+        conductor.attach(sfu)
+        stack.push_async_callback(sfu.close)
+
+        identities = Identities(billing, clock=wall)
+        calls = Calls(rooms, billing, billing, identities, stays, conductor)
+        sockets = Sockets(calls, rooms, conductor, requests_per_second=settings.requests_per_second, clock=monotonic)
+        whip = Whip(rooms, billing, identities, stays, conductor)
+        api = HttpApi(billing, identities, operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall)
+        health = Health(
+            {
+                "media": sfu.statistics,
+                "rooms": rooms.statistics,
+                "billing": billing.statistics,
+                "signaling": lambda: (
+                    {"connections": conductor.outlets, "http_sessions": whip.sessions} | dict(stays.statistics())
+                ),
+            },
+            lambda: ((drop.name.lower(), count) for drop, count in sfu.drops),
+            lambda: billing.is_healthy,
+        )
+
+        site = _application(sockets, whip, api, health)
+        runner = web.AppRunner(site, access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        listening = _listen(settings)
+        await web.SockSite(runner, listening).start()
+        port = listening.getsockname()[1]
+        await sfu.start(_media_hosts(settings), port, announced=settings.announced)
+
+        tasks(conductor.make_offers())
+        tasks(_every_second(lambda: rooms.tick(), "rooms"))
+        tasks(_meter(UsageMeter(stays, billing), sfu, wall, monotonic))
+        tasks(_limits(stays, billing))
+        host = settings.host if ":" not in settings.host else f"[{settings.host}]"
+        yield Node(f"http://{host}:{port}/", demo_app, billing, rooms, sfu)
+
+
+def run(settings: Settings) -> None:
+    """Runs a node until it is interrupted or terminated."""
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with node(settings) as running:
+        print(f"Tally is at {running.url}", flush=True)  # noqa: T201
+        logger.info("data=%s demo_app=%s", settings.data_dir, running.demo_app)
+        await stop.wait()
+        logger.info("stopping")
+
+
+def _application(sockets: Sockets, whip: Whip, api: HttpApi, health: Health) -> web.Application:
+    application = web.Application(client_max_size=256 * 1024)
+    application.router.add_get("/ws", sockets.handle)
+    application.add_routes([*whip.routes(), *api.routes(), *health.routes()])
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+
+    async def say_goodbye(_: web.Application) -> None:
+        await sockets.close()
+
+    application.on_response_prepare.append(add_headers)
+    application.on_shutdown.append(say_goodbye)
+    return application
+
+
+# What runs beside
+
+
+@asynccontextmanager
+async def _tasks() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
+    """Owns the node's background tasks: a failure is logged, and all end with the node."""
+    running: set[asyncio.Task[None]] = set()
+
+    def done(task: asyncio.Task[None]) -> None:
+        running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a background task failed", exc_info=task.exception())
+
+    def start(work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        running.add(task)
+        task.add_done_callback(done)
+
+    try:
+        yield start
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _every_second(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    while True:
+        await asyncio.sleep(1)
+        try:
+            await work()
+        except Exception:
+            logger.exception("the tick of %s failed", name)
+
+
+async def _meter(meter: UsageMeter, sfu: Sfu, wall: Callable[[], float], monotonic: Callable[[], float]) -> None:
+    """Looks at what flowed just after each whole second."""
+    while True:
+        now = wall()
+        await asyncio.sleep(1.01 - now % 1)
+        try:
+            meter.tick(sfu.flow(), wall=wall(), monotonic=monotonic())
+        except Exception:
+            logger.exception("metering failed")
+
+
+async def _limits(stays: Stays, billing: Billing) -> None:
+    """A change of edition reaches publishers that are live."""
+    while True:
+        await asyncio.sleep(10)
+        for stay in list(stays):
+            await _limit(stay, billing)
+
+
+async def _limit(stay: Stay, billing: Billing) -> None:
+    if stay.publishing is not None:
+        edition = await billing.edition(stay.app)
+        if stay.publishing is not None:
+            stay.publishing.limit(edition.max_pixels)
+
+
+# Where to listen
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((settings.host, settings.port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _media_hosts(settings: Settings) -> list[str]:
+    """One UDP socket for each local address: an answer must leave from the address that was asked."""
+    if settings.host not in ("0.0.0.0", "::"):
+        return [settings.host]
+    family = 6 if settings.host == "::" else 4
+    found = []
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            host = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
+            if (ip.is_IPv4 and family == 4) or (ip.is_IPv6 and family == 6 and not host.startswith("fe80")):
+                found.append(host)
+    return sorted(found, key=lambda host: host in ("127.0.0.1", "::1"))
+
+
+def _operator_key(data_dir: Path) -> str:
+    """The key that opens `/v1`, made at the first start; readable by the owner of the data folder only."""
+    path = data_dir / "operator.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
+    return path.read_text().strip()

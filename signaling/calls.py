@@ -1,0 +1,266 @@
+"""What each request of the member protocol does: ask rooms, call media, answer.
+
+One method a request, all with the same shape: caller and parameters in, result out, refusals as exceptions. `TABLE` at
+the end is the whole dispatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from billing.interface import Entitlements, Feature, UsageSink
+from rooms.interface import RoomId, Rooms, RoomView, UserId
+from signaling import messages
+from signaling.conductor import Conductor, viewing_of
+from signaling.errors import ProtocolError, bad_parameter, media_state
+from signaling.identity import Identities, Identity
+from signaling.stays import Stay, Stays
+
+__all__ = ["Caller", "Calls", "TABLE"]
+
+SOURCES = ("microphone", "camera", "screen")
+
+
+class Caller(Protocol):
+    """The connection a request came by."""
+
+    id: str
+    identity: Identity | None
+    name: str
+    room_id: RoomId | None
+
+    @property
+    def who(self) -> Identity:
+        """Raises ProtocolError -1002 before login."""
+        ...
+
+
+class Calls:
+    """The requests."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        entitlements: Entitlements,
+        usage: UsageSink,
+        identities: Identities,
+        stays: Stays,
+        conductor: Conductor,
+    ) -> None:
+        self._rooms = rooms
+        self._entitlements = entitlements
+        self._usage = usage
+        self._identities = identities
+        self._stays = stays
+        self._conductor = conductor
+
+    # Login
+
+    async def login(self, caller: Caller, params: messages.Login) -> dict[str, Any]:
+        if caller.identity is not None:
+            raise media_state("This connection is logged in already.")
+        if len(params.name.encode()) > 100:
+            raise bad_parameter("A name has at most 100 bytes.")
+        identity = await self._identities.verify(params.usersig, app=params.sdkappid, user=params.userid)
+        edition = await self._entitlements.edition(identity.app)
+        caller.identity = identity
+        caller.name = params.name or str(identity.user)
+        return {"connection": caller.id, "userid": identity.user, "edition": messages.edition(edition)}
+
+    # Rooms
+
+    async def room_create(self, caller: Caller, params: messages.CreateRoom) -> dict[str, Any]:
+        who = caller.who
+        _must_be_out(caller)
+        view = await self._rooms.create(
+            who.app,
+            who.user,
+            name=caller.name,
+            connection=caller.id,
+            room_id=RoomId(params.room_id) if params.room_id is not None else None,
+            room_name=params.name,
+            seats=params.seats,
+            cover=params.cover,
+        )
+        caller.room_id = view.room_id
+        return self._room(who, view)
+
+    async def room_list(self, caller: Caller, params: messages.ListRooms) -> dict[str, Any]:
+        cards, cursor = self._rooms.rooms_of(caller.who.app, cursor=params.cursor, count=params.count)
+        return {"rooms": [messages.room_card(card) for card in cards], "cursor": cursor}
+
+    async def room_enter(self, caller: Caller, params: messages.RoomRef) -> dict[str, Any]:
+        who = caller.who
+        if caller.room_id is not None and caller.room_id != params.room_id:
+            _must_be_out(caller)
+        view = await self._rooms.enter(
+            who.app, who.user, name=caller.name, connection=caller.id, room_id=RoomId(params.room_id)
+        )
+        caller.room_id = view.room_id
+        return self._room(who, view)
+
+    async def room_leave(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._rooms.leave(who.app, room_id, who.user)
+        return {}
+
+    async def room_dismiss(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._rooms.dismiss(who.app, room_id, by=who.user)
+        return {}
+
+    async def room_kick(self, caller: Caller, params: messages.UserRef) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._rooms.kick(who.app, room_id, by=who.user, user=UserId(params.userid))
+        return {}
+
+    # Seats and audience
+
+    async def seat_take(self, caller: Caller, params: messages.TakeSeat) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        return {"seats": messages.seats(await self._rooms.take_seat(who.app, room_id, who.user, index=params.index))}
+
+    async def seat_leave(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        return {"seats": messages.seats(await self._rooms.leave_seat(who.app, room_id, who.user))}
+
+    async def seat_kick(self, caller: Caller, params: messages.UserRef) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        seats = await self._rooms.kick_from_seat(who.app, room_id, by=who.user, user=UserId(params.userid))
+        return {"seats": messages.seats(seats)}
+
+    async def audience_list(self, caller: Caller, params: messages.ListAudience) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._entitlements.require(who.app, Feature.AUDIENCE_LIST)
+        members, cursor = self._rooms.audience(who.app, room_id, cursor=params.cursor, count=params.count)
+        count = self._rooms.room(who.app, room_id).audience_count
+        return {"members": [messages.member(member) for member in members], "cursor": cursor, "count": count}
+
+    # Media
+
+    async def media_publish(self, caller: Caller, params: messages.Publish) -> dict[str, Any]:
+        stay = self._stay(caller)
+        if self._rooms.member(stay.app, stay.room_id, stay.user).seat is None:
+            raise media_state("Take a seat before you publish.")
+        for source in params.sources.values():
+            if source not in SOURCES:
+                raise bad_parameter(f"A source is one of {', '.join(SOURCES)}.")
+        edition = await self._entitlements.edition(stay.app)
+        publish(self._conductor, self._stays, stay, params.sdp, params.sources, edition.max_pixels)
+        assert stay.publishing is not None, "publish() sets it or raises"
+        return {
+            "sdp": stay.publishing.answer,
+            "publications": [self._conductor.publication(stay, view) for view in stay.publishing.publications],
+        }
+
+    async def media_unpublish(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        stay = self._stay(caller)
+        if stay.publishing is not None:
+            stay.publishing.close("the member stopped publishing")
+        return {}
+
+    async def media_mute(self, caller: Caller, params: messages.Mute) -> dict[str, Any]:
+        self._conductor.tell_muted(self._stay(caller), params.publication_id, params.muted)
+        return {}
+
+    async def media_receive(self, caller: Caller, params: messages.Receive) -> dict[str, Any]:
+        stay = self._stay(caller)
+        stay.audio, stay.video = params.audio, params.video
+        self._conductor.refresh(stay)
+        return {}
+
+    async def media_answer(self, caller: Caller, params: messages.Answer) -> dict[str, Any]:
+        stay = self._stay(caller)
+        viewing_of(stay).accept(params.revision, params.sdp)
+        self._conductor.refresh(stay)
+        return {}
+
+    async def media_reset(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        self._conductor.reset(self._stay(caller))
+        return {}
+
+    # Usage
+
+    async def usage_mine(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        used = self._usage.used(self._stay(caller).session)
+        return {"seconds": {str(tier): seconds for tier, seconds in used.items()}}
+
+    def _stay(self, caller: Caller) -> Stay:
+        who, room_id = _in_room(caller)
+        stay = self._stays.get(who.app, room_id, who.user)
+        if stay is None:
+            raise ProtocolError(100005, "not_in_room", "You are not in a room.", status=404)
+        return stay
+
+    def _room(self, who: Identity, view: RoomView) -> dict[str, Any]:
+        own = self._rooms.member(who.app, view.room_id, who.user)
+        publications = [
+            self._conductor.publication(stay, published)
+            for stay, published in self._stays.publications(who.app, view.room_id)
+        ]
+        return messages.room(view, own, publications)
+
+
+def publish(conductor: Conductor, stays: Stays, stay: Stay, sdp: str, sources: dict[str, str], max_pixels: int) -> None:
+    """Lets `stay` publish: renegotiates when the offer comes from the same connection, replaces otherwise.
+
+    Raises MediaRefused; what was published before goes on then.
+    """
+    if stay.publishing is not None and stay.publishing.continues(sdp):
+        stay.publishing.renegotiate(sdp, sources)
+        conductor.tell_publications(stay)
+        return
+    publishing = conductor.sfu.publish(sdp, sources, max_pixels=max_pixels)
+    if stay.publishing is not None:
+        stays.unbind(stay.publishing.peer)
+        stay.publishing.close("replaced by another connection")
+    stay.publishing = publishing
+    stays.bind(publishing.peer, stay)
+    conductor.tell_publications(stay)
+
+
+def _in_room(caller: Caller) -> tuple[Identity, RoomId]:
+    who = caller.who
+    if caller.room_id is None:
+        raise ProtocolError(100005, "not_in_room", "You are not in a room.", status=404)
+    return who, caller.room_id
+
+
+def _must_be_out(caller: Caller) -> None:
+    if caller.room_id is not None:
+        raise ProtocolError(-2108, "already_in_room", "Leave the room you are in first.", status=409)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One row of the dispatch."""
+
+    params: type[msgspec.Struct]
+    run: Callable[[Calls, Caller, Any], Awaitable[dict[str, Any]]]
+
+
+TABLE: dict[str, Call] = {
+    "login": Call(messages.Login, Calls.login),
+    "room.create": Call(messages.CreateRoom, Calls.room_create),
+    "room.list": Call(messages.ListRooms, Calls.room_list),
+    "room.enter": Call(messages.RoomRef, Calls.room_enter),
+    "room.leave": Call(messages.Nothing, Calls.room_leave),
+    "room.dismiss": Call(messages.Nothing, Calls.room_dismiss),
+    "room.kick": Call(messages.UserRef, Calls.room_kick),
+    "seat.take": Call(messages.TakeSeat, Calls.seat_take),
+    "seat.leave": Call(messages.Nothing, Calls.seat_leave),
+    "seat.kick": Call(messages.UserRef, Calls.seat_kick),
+    "audience.list": Call(messages.ListAudience, Calls.audience_list),
+    "media.publish": Call(messages.Publish, Calls.media_publish),
+    "media.unpublish": Call(messages.Nothing, Calls.media_unpublish),
+    "media.mute": Call(messages.Mute, Calls.media_mute),
+    "media.receive": Call(messages.Receive, Calls.media_receive),
+    "media.answer": Call(messages.Answer, Calls.media_answer),
+    "media.reset": Call(messages.Nothing, Calls.media_reset),
+    "usage.mine": Call(messages.Nothing, Calls.usage_mine),
+}
+"""Every request of the protocol: its parameters, and what it does."""

@@ -1,0 +1,365 @@
+"""What a change in a room does to its media and its members, and what a change in media does to the room.
+
+Events of rooms and of media arrive here, synchronously and in order. Each is turned into pushes to members and calls to
+media; nothing is decided. Offers are made in a task of their own, some at a time, so that a new publication in a room
+of thousands does not hold up the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from billing.interface import Session, UsageSink
+from media.interface import (
+    MediaEvent,
+    PeerClosed,
+    PeerConnected,
+    PictureChanged,
+    PublicationView,
+    Sfu,
+    StreamOffer,
+    Viewing,
+)
+from rooms.interface import (
+    ConnectionReplaced,
+    MemberDropped,
+    MemberEntered,
+    MemberLeft,
+    MemberReturned,
+    RoomCreated,
+    RoomDismissed,
+    RoomEvent,
+    SeatsChanged,
+)
+from signaling import messages
+from signaling.errors import media_state
+from signaling.stays import Outlet, Stay, Stays
+
+__all__ = ["Conductor", "notification"]
+
+OFFERS_PER_TURN = 8
+"""Offers made before the loop gets its turn; one costs about 0.2 ms."""
+
+
+def notification(method: str, params: Mapping[str, Any]) -> str:
+    """The text of a JSON-RPC notification; encoded once for all who get it."""
+    return msgspec.json.encode({"jsonrpc": "2.0", "method": method, "params": params}).decode()
+
+
+class Conductor:
+    """Listens to rooms and media, and speaks to members."""
+
+    def __init__(self, stays: Stays, usage: UsageSink, *, lost: Callable[[Stay], None]) -> None:
+        """`lost` is called when the media of a member that has no WebSocket is gone."""
+        self._stays = stays
+        self._usage = usage
+        self._lost = lost
+        self._outlets: dict[str, Outlet] = {}
+        self._stale: dict[Stay, None] = {}  # stays whose subscriptions are to be brought up to date, in order
+        self._awake = asyncio.Event()
+        self._sfu: Sfu | None = None
+
+    def attach(self, sfu: Sfu) -> None:
+        """The node's media; told apart from the constructor because media needs `handle_media` first."""
+        self._sfu = sfu
+
+    @property
+    def sfu(self) -> Sfu:
+        assert self._sfu is not None, "the composer attaches media before anybody can call"
+        return self._sfu
+
+    # Outlets
+
+    def open(self, outlet: Outlet) -> None:
+        self._outlets[outlet.id] = outlet
+
+    def shut(self, outlet: Outlet) -> None:
+        self._outlets.pop(outlet.id, None)
+
+    @property
+    def outlets(self) -> int:
+        return len(self._outlets)
+
+    # Events of rooms
+
+    def handle_room(self, event: RoomEvent) -> None:
+        """The listener of rooms: never blocks, never fails for one member's sake."""
+        match event:
+            case MemberEntered():
+                self._entered(event)
+            case MemberLeft():
+                self._left(event)
+            case MemberDropped():
+                stay = self._stay(event, event.user)
+                if stay is not None:
+                    stay.outlet = None
+                self._tell(event, "room.member_dropped", {"userid": event.user})
+            case MemberReturned() | ConnectionReplaced():
+                self._returned(event)
+            case SeatsChanged():
+                self._seated(event)
+            case RoomDismissed():
+                self._dismissed(event)
+            case RoomCreated():
+                pass
+
+    def _entered(self, event: MemberEntered) -> None:
+        member = event.member
+        session = Session(event.app, f"stay_{secrets.token_hex(8)}", f"{event.app}:{event.room_id}", str(member.user))
+        stay = Stay(event.app, event.room_id, member.user, session, self._outlets.get(member.connection))
+        self._stays.add(stay)
+        self._tell(
+            event,
+            "room.member_entered",
+            {"member": messages.member(member), "audience_count": event.audience_count},
+            but=stay,
+        )
+        self._refresh([stay])
+
+    def _left(self, event: MemberLeft) -> None:
+        stay = self._stay(event, event.user)
+        if stay is not None:
+            if event.reason == "kicked" and stay.outlet is not None:
+                stay.outlet.push(notification("room.kicked", {"reason": "by_owner"}))
+            self._end(stay, event.reason)
+        self._tell(
+            event,
+            "room.member_left",
+            {"userid": event.user, "reason": event.reason, "audience_count": event.audience_count},
+        )
+
+    def _returned(self, event: MemberReturned | ConnectionReplaced) -> None:
+        stay = self._stay(event, event.user)
+        if stay is None:
+            return
+        if isinstance(event, ConnectionReplaced):
+            old = self._outlets.get(event.old_connection)
+            if old is not None:
+                old.push(notification("room.kicked", {"reason": "logged_on_elsewhere"}))
+                old.left("logged_on_elsewhere")
+        # The page that is back makes its connections anew, whether it was reloaded or only cut off for a while.
+        self._close_media(stay, "the member came back with another connection")
+        stay.outlet = self._outlets.get(event.connection)
+        stay.fresh = True
+        if isinstance(event, MemberReturned):
+            self._tell(event, "room.member_returned", {"userid": event.user}, but=stay)
+        self._refresh([stay])
+
+    def _seated(self, event: SeatsChanged) -> None:
+        holders = {seat.user for seat in event.seats}
+        for stay in self._stays.of_room(event.app, event.room_id):
+            if stay.publishing is not None and stay.user not in holders:
+                stay.publishing.close("the seat was left")
+        self._tell(event, "seat.changed", {"seats": messages.seats(event.seats)})
+
+    def _dismissed(self, event: RoomDismissed) -> None:
+        self._tell(event, "room.dismissed", {"reason": event.reason})
+        for stay in self._stays.of_room(event.app, event.room_id):
+            self._end(stay, "dismissed")
+
+    def _end(self, stay: Stay, reason: str) -> None:
+        self._stays.remove(stay)
+        self._stale.pop(stay, None)
+        self._close_media(stay, f"the member left: {reason}")
+        self._usage.end(stay.session)
+        if stay.outlet is not None:
+            stay.outlet.left(reason)
+            stay.outlet = None
+
+    def _close_media(self, stay: Stay, reason: str) -> None:
+        publishing, viewing = stay.publishing, stay.viewing
+        stay.viewing = None
+        if viewing is not None:
+            self._stays.unbind(viewing.peer)
+            viewing.close(reason)
+        if publishing is not None:
+            publishing.close(reason)
+
+    # Events of media
+
+    def handle_media(self, event: MediaEvent) -> None:
+        """The listener of media: never blocks."""
+        match event:
+            case PeerClosed():
+                self._peer_closed(event)
+            case PictureChanged():
+                self._picture_changed(event)
+            case PeerConnected():
+                pass
+
+    def _peer_closed(self, event: PeerClosed) -> None:
+        stay = self._stays.unbind(event.peer)
+        if stay is None:
+            return
+        up = stay.publishing is not None and stay.publishing.peer == event.peer
+        if up:
+            stay.publishing = None
+            self.tell_publications(stay)
+        elif stay.viewing is not None and stay.viewing.peer == event.peer:
+            stay.viewing = None
+            stay.fresh = True
+        if stay.outlet is not None:
+            params = {"direction": "up" if up else "down", "reason": event.reason}
+            stay.outlet.push(notification("media.closed", params))
+            if not stay.outlet.takes_offers:
+                self._lost(stay)
+
+    def _picture_changed(self, event: PictureChanged) -> None:
+        stay = self._stays.of_peer(event.peer)
+        if stay is None:
+            return
+        view = event.publication
+        before = stay.announced.get(view.id)
+        if before is not None:
+            stay.announced[view.id] = view
+            self._tell_room(stay, "publication.changed", {"publication": self.publication(stay, view)})
+        if stay.outlet is not None and view.blocked != (before is not None and before.blocked):
+            stay.outlet.push(_blocked(view))
+
+    # What calls need
+
+    def publication(self, stay: Stay, view: PublicationView) -> dict[str, Any]:
+        return messages.publication(view, str(stay.user), view.id in stay.muted)
+
+    def tell_publications(self, stay: Stay) -> None:
+        """Tells the room what `stay` publishes now and no longer, and lets everybody receive it."""
+        current = {view.id: view for view in stay.publishing.publications} if stay.publishing is not None else {}
+        gone = [identifier for identifier in stay.announced if identifier not in current]
+        new = [view for identifier, view in current.items() if identifier not in stay.announced]
+        stay.announced = current
+        stay.muted &= current.keys()
+        for identifier in gone:
+            self._tell_room(stay, "publication.removed", {"publication_id": identifier, "userid": stay.user})
+        for view in new:
+            self._tell_room(stay, "publication.added", {"publication": self.publication(stay, view)})
+        if gone or new:
+            self._refresh(other for other in self._stays.of_room(stay.app, stay.room_id) if other is not stay)
+
+    def tell_muted(self, stay: Stay, publication_id: str, muted: bool) -> None:
+        view = stay.announced.get(publication_id)
+        if view is None:
+            raise media_state("You publish nothing under that id.")
+        (stay.muted.add if muted else stay.muted.discard)(publication_id)
+        self._tell_room(stay, "publication.changed", {"publication": self.publication(stay, view)})
+
+    def refresh(self, stay: Stay) -> None:
+        """What `stay` wants to receive has changed."""
+        self._refresh([stay])
+
+    def reset(self, stay: Stay) -> None:
+        """The member's receiving connection is beyond repair: the next offer starts another."""
+        if stay.viewing is not None:
+            self._stays.unbind(stay.viewing.peer)
+            stay.viewing.close("the member asked for a new connection")
+            stay.viewing = None
+        stay.fresh = True
+        self._refresh([stay])
+
+    # Offers
+
+    def _refresh(self, stays: Iterable[Stay]) -> None:
+        for stay in stays:
+            if stay.outlet is not None and stay.outlet.takes_offers:
+                self._stale[stay] = None
+        if self._stale:
+            self._awake.set()
+
+    async def make_offers(self) -> None:
+        """Runs for ever: brings subscriptions up to date, some at a time."""
+        while True:
+            await self._awake.wait()
+            self._awake.clear()
+            while self._stale:
+                for stay in list(self._stale)[:OFFERS_PER_TURN]:
+                    del self._stale[stay]
+                    self._make_offer(stay)
+                await asyncio.sleep(0)
+
+    def _make_offer(self, stay: Stay) -> None:
+        if stay.outlet is None:
+            return
+        wanted = self._wanted(stay)
+        if stay.viewing is None:
+            if not wanted:
+                return
+            stay.viewing = self.sfu.view()
+            self._stays.bind(stay.viewing.peer, stay)
+        stay.viewing.want([view.id for _, view in wanted])
+        offer = stay.viewing.offer()
+        if offer is None:
+            return
+        revision, sdp, streams = offer
+        described = {view.id: (owner, view) for owner, view in wanted}
+        params = {
+            "revision": revision,
+            "sdp": sdp,
+            "fresh": stay.fresh,
+            "streams": [_stream(stream, *described[stream.publication]) for stream in streams],
+        }
+        stay.fresh = False
+        stay.outlet.push(notification("media.offer", params))
+
+    def _wanted(self, stay: Stay) -> Sequence[tuple[Stay, PublicationView]]:
+        return [
+            (owner, view)
+            for owner, view in self._stays.publications(stay.app, stay.room_id)
+            if owner is not stay and stay.wants(view)
+        ]
+
+    # Telling
+
+    def _stay(self, event: RoomEvent, user: Any) -> Stay | None:
+        return self._stays.get(event.app, event.room_id, user)
+
+    def _tell(self, event: RoomEvent, method: str, params: Mapping[str, Any], but: Stay | None = None) -> None:
+        text = notification(method, params)
+        for stay in self._stays.of_room(event.app, event.room_id):
+            if stay is not but and stay.outlet is not None:
+                stay.outlet.push(text)
+
+    def _tell_room(self, origin: Stay, method: str, params: Mapping[str, Any]) -> None:
+        text = notification(method, params)
+        for stay in self._stays.of_room(origin.app, origin.room_id):
+            if stay.outlet is not None:
+                stay.outlet.push(text)
+
+
+def _stream(stream: StreamOffer, owner: Stay, view: PublicationView) -> dict[str, Any]:
+    return {
+        "mid": stream.mid,
+        "publication_id": view.id,
+        "userid": owner.user,
+        "kind": view.kind,
+        "source": view.source,
+    }
+
+
+def _blocked(view: PublicationView) -> str:
+    """What the publisher of a picture that is too large, or no longer is, gets to read."""
+    if not view.blocked:
+        return notification(
+            "publication.unblocked", {"publication_id": view.id, "width": view.width, "height": view.height}
+        )
+    return notification(
+        "publication.blocked",
+        {
+            "publication_id": view.id,
+            "name": "above_resolution",
+            "message": f"Your picture is {view.width} x {view.height}, which your edition does not include: "
+            "nobody receives it until you choose a smaller one.",
+            "width": view.width,
+            "height": view.height,
+        },
+    )
+
+
+def viewing_of(stay: Stay) -> Viewing:
+    """The receiving peer of `stay`. Raises ProtocolError when it has none."""
+    if stay.viewing is None:
+        raise media_state("No offer is waiting for an answer.")
+    return stay.viewing

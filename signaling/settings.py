@@ -1,0 +1,57 @@
+"""What a node is told at start. Every option of `tally serve` and every TALLY_* variable ends here.
+
+Pure: values in, values out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+__all__ = ["Settings", "SettingsError"]
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the message lists every fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Validated at once; all faults are reported together."""
+
+    data_dir: Path = field(default_factory=lambda: Path(".tally"))
+    host: str = "127.0.0.1"
+    """Address to listen on: HTTP over TCP, media over UDP, one port number for both."""
+    port: int = 8080
+    """0 lets the system choose."""
+    announced: tuple[str, ...] = ()
+    """Addresses that browsers are told instead of `host`, for a node behind address translation."""
+    production: bool = False
+    """Turns the demo page's credentials off."""
+    requests_per_second: int = 30
+    """Of one WebSocket connection; above that a request is answered -2."""
+
+    def __post_init__(self) -> None:
+        faults = []
+        for name, address in [("host", self.host), *(("announce", item) for item in self.announced)]:
+            try:
+                ip_address(address)
+            except ValueError:
+                faults.append(f"{name}: {address!r} is not an IP address")
+        if not 0 <= self.port <= 65535:
+            faults.append(f"port: {self.port} is not between 0 and 65535")
+        if self.data_dir.exists() and not self.data_dir.is_dir():
+            faults.append(f"data: {self.data_dir} is not a folder")
+        if self.announced and any(ip_address(item).is_unspecified for item in self.announced if _is_address(item)):
+            faults.append("announce: an unspecified address cannot be reached")
+        if faults:
+            raise SettingsError("; ".join(faults))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

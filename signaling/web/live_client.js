@@ -1,0 +1,452 @@
+/**
+ * LiveClient: the reference client of Tally's member protocol, and all a page needs to take part in a live.
+ *
+ *     const client = new LiveClient();
+ *     await client.connect({ url: 'wss://example.org/ws', sdkappid, userid, usersig, name: 'Ann' });
+ *     client.addEventListener('stream-added', ({ detail: stream }) => show(stream.track, stream.userid));
+ *     await client.enterRoom('a-room');
+ *     await client.takeSeat();
+ *     await client.publish({ audio: microphoneTrack, video: cameraTrack });
+ *
+ * What it does by itself: ids and time-outs of requests; coming back after a lost connection, with login, room and seat;
+ * the two RTCPeerConnections of a member; keeping `room` up to date; quality figures once a second.
+ *
+ * What it is not: it opens no device (devices.js does), shows nothing, and holds no rule of the house: what may happen is
+ * the server's decision, and its refusals come through as `LiveError` with the server's own sentence.
+ *
+ * The parts: rpc.js (one WebSocket), sending.js and receiving.js (one RTCPeerConnection each), room_state.js (what a
+ * notification changes), quality.js (figures), backoff.js (waiting), errors.js. The protocol itself is described in
+ * signaling/README.md.
+ *
+ * Events are CustomEvents with the facts in `detail`. Every notification of the protocol is one, under its own name
+ * (`seat.changed`, `publication.blocked` ...), with `params` as its detail and `room` already up to date. Besides:
+ *
+ * | event | detail |
+ * |---|---|
+ * | `state` | `{state, error?}`: `connecting`, `connected`, `reconnecting` or `closed` |
+ * | `room` | the Room, whenever anything in it has changed; null once it is left or gone |
+ * | `room-lost` | `{error}`: the room could not be entered again after a lost connection |
+ * | `published` | `{publications}`: the server has accepted these |
+ * | `stream-added`, `stream-removed` | `{publication_id, userid, kind, source, mid, track}` |
+ * | `quality` | see `quality()` |
+ * | `error` | a LiveError from work that nobody awaits, such as publishing again after a failure |
+ */
+
+import { delayBefore, pause } from './backoff.js';
+import { LiveError } from './errors.js';
+import { QualityMeter } from './quality.js';
+import { Receiving } from './receiving.js';
+import { applyNotification, withPublications, withSeats } from './room_state.js';
+import { RpcConnection } from './rpc.js';
+import { Sending } from './sending.js';
+
+export { LiveError } from './errors.js';
+export { listDevices, openCamera, openCameraAndMicrophone, openMicrophone, openScreen } from './devices.js';
+
+const QUALITY_EVERY_MS = 1000;
+
+/** A sending side that ends is not published again more often than this. */
+const REPUBLISH_EVERY_MS = 5000;
+
+const SOURCE_OF = { audio: 'microphone', video: 'camera', screen: 'screen' };
+
+/** Notifications after which this member is in no room any more. */
+const ENDS_THE_STAY = new Set(['room.dismissed', 'room.kicked']);
+
+export class LiveClient extends EventTarget {
+  /** @type {'idle'|'connecting'|'connected'|'reconnecting'|'closed'} */
+  state = 'idle';
+
+  /** The user id the server knows this member by; null before login. */
+  userid = null;
+
+  /** The edition of the app as `login` told it: `{name, expires_at, features, limits, max_pixels}`. */
+  edition = null;
+
+  /** The Room this member is in, kept up to date; null outside. Treat it as read-only. */
+  room = null;
+
+  #login = null;
+  #rpc = null;
+  #request = (method, params) => this.#ask(method, params);
+  #sending;
+  #receiving;
+  #wants = { audio: true, video: true };
+  #meters = { up: new QualityMeter('up'), down: new QualityMeter('down') };
+  #quality = null;
+  #ticking = null;
+  #republishedAt = -Infinity;
+  #stopped = new AbortController();
+
+  constructor() {
+    super();
+    this.#sending = new Sending(
+      this.#request, (publications) => this.#published(publications), () => this.#sendingEnded());
+    this.#receiving = new Receiving(
+      this.#request, (stream) => this.#emit('stream-added', stream), (stream) => this.#emit('stream-removed', stream));
+  }
+
+  /** What comes in. @returns {Map<string, import('./receiving.js').Stream>} by publication_id */
+  get streams() {
+    return this.#receiving.streams;
+  }
+
+  /** Whether this member sits on a seat, and so may publish. */
+  get isSeated() {
+    return this.room !== null && this.room.self.seat !== null;
+  }
+
+  /** Whether this member owns the room it is in. */
+  get isOwner() {
+    return this.room?.self.role === 'owner';
+  }
+
+  // ---- The connection --------------------------------------------------------------------------------------------
+
+  /**
+   * Connects and logs in. From then on a lost connection is restored by itself until `close()`; a first attempt that
+   * fails is thrown instead.
+   * @param {object} login
+   * @param {string} login.url  the WebSocket, such as `wss://example.org/ws`
+   * @param {number} login.sdkappid
+   * @param {string} login.userid
+   * @param {string} login.usersig
+   * @param {string} [login.name]  shown to others
+   * @returns {Promise<object>} the edition
+   */
+  async connect({ url, sdkappid, userid, usersig, name }) {
+    this.close();
+    this.#stopped = new AbortController();
+    this.#login = { url, params: { sdkappid, userid, usersig, name } };
+    this.#setState('connecting');
+    try {
+      await this.#open();
+    } catch (error) {
+      this.#shut(error);
+      throw error;
+    }
+    this.#setState('connected');
+    globalThis.addEventListener('pagehide', this.#hide);
+    this.#ticking = setInterval(() => this.#tick(), QUALITY_EVERY_MS);
+    return this.edition;
+  }
+
+  /** Ends everything: both media connections and the socket. The stay in the room ends by the server's grace time. */
+  close() {
+    if (this.state !== 'idle' && this.state !== 'closed') this.#shut();
+  }
+
+  // ---- Rooms -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Creates a room, enters it and sits on seat 0.
+   * @param {{room_id?: string, name?: string, seats?: number, cover?: string}} [options]
+   * @returns {Promise<object>} Room
+   */
+  async createRoom(options = {}) {
+    return this.#setRoom(await this.#ask('room.create', options));
+  }
+
+  /**
+   * One page of the live rooms.
+   * @param {{cursor?: string, count?: number}} [page]
+   * @returns {Promise<{rooms: object[], cursor: string}>}
+   */
+  listRooms(page = {}) {
+    return this.#ask('room.list', page);
+  }
+
+  /**
+   * @param {string} room_id
+   * @returns {Promise<object>} Room
+   */
+  async enterRoom(room_id) {
+    return this.#setRoom(await this.#ask('room.enter', { room_id }));
+  }
+
+  /** Leaves the room; its owner must `dismissRoom()` instead. */
+  async leaveRoom() {
+    await this.#ask('room.leave');
+    this.#setRoom(null);
+  }
+
+  /** Ends the room for everyone; owner only. */
+  async dismissRoom() {
+    await this.#ask('room.dismiss');
+    this.#setRoom(null);
+  }
+
+  /** Sends a member out of the room; owner only. */
+  async kickFromRoom(userid) {
+    await this.#ask('room.kick', { userid });
+  }
+
+  /**
+   * One page of the audience.
+   * @param {{cursor?: string, count?: number}} [page]
+   * @returns {Promise<{members: object[], cursor: string, count: number}>}
+   */
+  listAudience(page = {}) {
+    return this.#ask('audience.list', page);
+  }
+
+  // ---- Seats -----------------------------------------------------------------------------------------------------
+
+  /**
+   * @param {number} [index]  absent: any free seat
+   * @returns {Promise<object[]>} the seats
+   */
+  async takeSeat(index) {
+    return this.#setSeats(await this.#ask('seat.take', index === undefined ? {} : { index }));
+  }
+
+  /** Gives the seat back; whatever is being published ends. @returns {Promise<object[]>} the seats */
+  async leaveSeat() {
+    return this.#setSeats(await this.#ask('seat.leave'));
+  }
+
+  /** Takes a member off its seat; owner only. @returns {Promise<object[]>} the seats */
+  async kickFromSeat(userid) {
+    return this.#setSeats(await this.#ask('seat.kick', { userid }));
+  }
+
+  // ---- Sending ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Sends these tracks; needs a seat. A track replaces what its key sent before, null ends it, an absent key changes
+   * nothing. A track with `enabled = false` is published muted.
+   * @param {object} tracks
+   * @param {MediaStreamTrack|null} [tracks.audio]  microphone
+   * @param {MediaStreamTrack|null} [tracks.video]  camera
+   * @param {MediaStreamTrack|null} [tracks.screen]
+   * @param {object} [options]
+   * @param {number} [options.maxBitrate]  bit/s for each picture, 1,500,000 by default
+   * @returns {Promise<object[]>} Publications
+   */
+  publish(tracks, { maxBitrate } = {}) {
+    const wanted = Object.entries(tracks).filter(([, track]) => track !== undefined);
+    return this.#sending.publish(new Map(wanted.map(([key, track]) => [SOURCE_OF[key], track])), maxBitrate);
+  }
+
+  /** Stops sending. The tracks stay alive; stopping them is for whoever opened them. */
+  async unpublish() {
+    await this.#sending.unpublish();
+  }
+
+  /**
+   * Another device for something that is being sent, without a word to the server.
+   * @param {'audio'|'video'|'screen'} key
+   * @param {MediaStreamTrack} track
+   */
+  async replaceTrack(key, track) {
+    await this.#sending.replaceTrack(SOURCE_OF[key], track);
+  }
+
+  /**
+   * Silences the microphone or blackens a picture, and tells the room.
+   * @param {'audio'|'video'|'screen'} key
+   * @param {boolean} muted
+   */
+  async mute(key, muted) {
+    await this.#sending.mute(SOURCE_OF[key], muted);
+  }
+
+  /** The accepted Publication of a key, or undefined. @param {'audio'|'video'|'screen'} key */
+  publicationOf(key) {
+    return this.#sending.publicationOf(SOURCE_OF[key]);
+  }
+
+  // ---- Receiving -------------------------------------------------------------------------------------------------
+
+  /**
+   * What this member wants to receive; both in the beginning. Remembered over lost connections.
+   * @param {{audio: boolean, video: boolean}} wants
+   */
+  async receive({ audio, video }) {
+    await this.#ask('media.receive', { audio, video });
+    this.#wants = { audio, video };
+  }
+
+  /** Asks for a new receiving connection. Done by itself when the old one fails. */
+  resetReceiving() {
+    return this.#receiving.reset();
+  }
+
+  // ---- Figures ---------------------------------------------------------------------------------------------------
+
+  /** Seconds of this stay by tier. @returns {Promise<{seconds: Record<string, number>}>} */
+  usage() {
+    return this.#ask('usage.mine');
+  }
+
+  /**
+   * The latest figures, null before the first. `up` and `down` are null without a connection that way; `streams` has the
+   * figures of each received publication.
+   * @returns {{score: number, up: import('./quality.js').Flow|null, down: import('./quality.js').Flow|null,
+   *   streams: Map<string, import('./quality.js').Flow>}|null}
+   */
+  quality() {
+    return this.#quality;
+  }
+
+  // ---- Inside: connection ----------------------------------------------------------------------------------------
+
+  /** `pc.close()` is the only sign of leaving that reaches the server at once. */
+  #hide = () => this.close();
+
+  async #open() {
+    this.#rpc = new RpcConnection(
+      this.#login.url, (method, params) => this.#notified(method, params), () => this.#lost());
+    await this.#rpc.opened;
+    const { userid, edition } = await this.#ask('login', this.#login.params);
+    this.userid = userid;
+    this.edition = edition;
+  }
+
+  #ask(method, params) {
+    return this.#rpc ? this.#rpc.request(method, params) : Promise.reject(LiveError.local('closed'));
+  }
+
+  /** The socket ended under us. While connecting, the one who is connecting hears of it by itself. */
+  #lost() {
+    if (this.state === 'connected') this.#reconnect();
+  }
+
+  async #reconnect() {
+    const { signal } = this.#stopped;
+    this.#setState('reconnecting');
+    for (let attempt = 0; ; attempt += 1) {
+      await pause(delayBefore(attempt), signal);
+      if (signal.aborted) return;
+      try {
+        await this.#open();
+        await this.#resume();
+        if (!this.#rpc.isOpen) throw LiveError.local('connection_lost');
+        return this.#setState('connected');
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#rpc.close();
+        if (!error.isNetwork) return this.#shut(error);
+      }
+    }
+  }
+
+  /** Goes back to where we were. A room that does not take us back is lost; the connection is not. */
+  async #resume() {
+    if (!this.room) return;
+    let room;
+    try {
+      room = await this.#ask('room.enter', { room_id: this.room.room_id });
+    } catch (error) {
+      if (error.isNetwork) throw error;
+      this.#setRoom(null);
+      return this.#emit('room-lost', { error });
+    }
+    this.#setRoom(room);
+    await this.#resumeReceiving();
+    if (!this.#stillSends(room)) await this.#republish();
+  }
+
+  async #resumeReceiving() {
+    if (!this.#wants.audio || !this.#wants.video) await this.#ask('media.receive', this.#wants);
+    if (this.#receiving.isBroken) await this.#receiving.reset();
+  }
+
+  /** Whether the server has kept what we sent before the connection was lost, and it still flows. */
+  #stillSends(room) {
+    if (!this.#sending.isActive) return true;
+    const kept = new Set(room.publications.map((publication) => publication.publication_id));
+    const mine = Object.keys(SOURCE_OF).map((key) => this.publicationOf(key)).filter(Boolean);
+    const isAlive = this.#sending.connection && this.#sending.connection.connectionState !== 'failed';
+    return Boolean(isAlive) && mine.length > 0 && mine.every((publication) => kept.has(publication.publication_id));
+  }
+
+  #shut(error) {
+    this.#stopped.abort();
+    clearInterval(this.#ticking);
+    globalThis.removeEventListener('pagehide', this.#hide);
+    this.#setRoom(null);
+    this.#rpc?.close();
+    this.#rpc = null;
+    this.#setState('closed', error);
+  }
+
+  #setState(state, error) {
+    this.state = state;
+    this.#emit('state', { state, error });
+  }
+
+  // ---- Inside: the room ------------------------------------------------------------------------------------------
+
+  #notified(method, params) {
+    if (method === 'media.offer') this.#receiving.offer(params);
+    if (method === 'media.closed') this.#mediaClosed(params);
+    if (ENDS_THE_STAY.has(method)) this.#setRoom(null);
+    else if (this.room) this.#setRoom(applyNotification(this.room, method, params));
+    this.#emit(method, params);
+  }
+
+  #setSeats({ seats }) {
+    if (this.room) this.#setRoom(withSeats(this.room, seats));
+    return seats;
+  }
+
+  /** Every change of the room passes here: without a seat nothing is sent, without a room nothing is received. */
+  #setRoom(room) {
+    if (room === this.room) return room;
+    this.room = room;
+    if (!this.isSeated) this.#sending.stop();
+    if (!room) {
+      this.#receiving.stop();
+      this.#wants = { audio: true, video: true };
+    }
+    this.#emit('room', room);
+    return room;
+  }
+
+  // ---- Inside: media ---------------------------------------------------------------------------------------------
+
+  #published(publications) {
+    if (this.room) this.#setRoom(withPublications(this.room, publications));
+    this.#emit('published', { publications });
+  }
+
+  #mediaClosed({ direction }) {
+    if (direction === 'up') this.#sendingEnded();
+    else if (this.room && this.state === 'connected') this.#receiving.reset();
+  }
+
+  /**
+   * The sending connection failed or was closed by the server. While reconnecting, `#resume` sees to it; and if it was
+   * renewed a moment ago, the connection is not what is wrong.
+   */
+  #sendingEnded() {
+    const isRecent = performance.now() - this.#republishedAt < REPUBLISH_EVERY_MS;
+    if (this.state === 'connected' && !isRecent) this.#republish();
+  }
+
+  async #republish() {
+    if (!this.isSeated || !this.#sending.isActive) return;
+    this.#republishedAt = performance.now();
+    try {
+      await this.#sending.republish();
+    } catch (error) {
+      this.#emit('error', error);
+    }
+  }
+
+  async #tick() {
+    const { up, down } = this.#meters;
+    const [sent, got] = await Promise.all([
+      up.sample(this.#sending.connection), down.sample(this.#receiving.connection)]);
+    const streams = new Map([...this.streams].map(([id, { mid }]) => [id, got.byMid.get(mid)]).filter(([, flow]) => flow));
+    const scores = [sent.flow, got.flow].filter(Boolean).map((flow) => flow.score);
+    const score = this.state === 'connected' ? Math.min(4, ...scores) : 0;
+    this.#quality = { score, up: sent.flow, down: got.flow, streams };
+    this.#emit('quality', this.#quality);
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * The stage: one tile for everyone on a seat, one for each shared screen, and the sound of all of them.
+ *
+ * It only shows: what it gets are the Room, the streams and one's own camera track. Sound plays in separate audio
+ * elements and the pictures are muted, so that a browser's autoplay rules can hold back the sound but never the picture.
+ */
+
+import { avatar, byId, element, label } from './dom.js';
+import { icon } from './icons.js';
+import { say } from './words.js';
+
+/** What one tile shows. `key` is the user id, or `userid/screen` for a shared screen. */
+function tilesOf(room) {
+  const seated = room.seats.filter((seat) => seat.userid !== null);
+  const known = new Set(seated.map((seat) => seat.userid));
+  const pictures = room.publications.filter((publication) => publication.kind === 'video');
+  // Someone may publish without a seat, such as a stream pushed in by OBS.
+  const others = pictures.filter(({ userid, source }) => source !== 'screen' && !known.has(userid));
+  const screens = pictures.filter(({ source }) => source === 'screen');
+  const nameOf = (userid) => seated.find((seat) => seat.userid === userid)?.name || userid;
+  return [
+    ...screens.map(({ userid }) => screenTile(userid, nameOf(userid))),
+    ...seated.map(({ userid, name, connected }) => cameraTile(userid, name || userid, connected)),
+    ...others.map(({ userid }) => cameraTile(userid, userid, true)),
+  ];
+}
+
+function screenTile(userid, name) {
+  return { key: `${userid}/screen`, userid, source: 'screen', name: say('screen_of', { name }), connected: true };
+}
+
+function cameraTile(userid, name, connected) {
+  return { key: userid, userid, source: 'camera', name, connected };
+}
+
+/** Draws connection quality as four bars. */
+export function drawBars(place, score) {
+  if (place.dataset.score === String(score)) return;
+  place.dataset.score = String(score);
+  place.replaceChildren(...[1, 2, 3, 4].map(() => element('i')));
+  label(place, say('connection_quality', { grade: say(`grade_${score}`) }));
+}
+
+export class Stage {
+  #tiles = new Map();
+  #sounds = new Map();
+  #pictures = new Map();
+  #place = byId('stage');
+  #self;
+  #ownTrack = null;
+  #room = null;
+
+  /** @param {string} self  the user id whose picture is one's own */
+  constructor(self) {
+    this.#self = self;
+    byId('tap-to-hear').addEventListener('click', () => this.#playAll());
+  }
+
+  /** Shows the room as it is now. */
+  show(room) {
+    this.#room = room;
+    const wanted = tilesOf(room);
+    const keys = new Set(wanted.map((tile) => tile.key));
+    for (const [key, tile] of this.#tiles) {
+      if (keys.has(key)) continue;
+      tile.remove();
+      this.#tiles.delete(key);
+    }
+    for (const facts of wanted) this.#showTile(facts);
+    this.#place.dataset.count = String(Math.min(wanted.length, 10));
+    this.#place.toggleAttribute('data-screen', wanted.some((tile) => tile.source === 'screen'));
+    byId('stage-empty').hidden = wanted.length > 0;
+  }
+
+  /** Takes in what `stream-added` brought. */
+  add(stream) {
+    if (stream.kind === 'audio') return this.#addSound(stream);
+    this.#pictures.set(stream.publication_id, stream);
+    if (this.#room) this.show(this.#room);
+  }
+
+  /** Lets go of what `stream-removed` named. */
+  remove({ publication_id: id }) {
+    this.#sounds.get(id)?.remove();
+    this.#sounds.delete(id);
+    if (this.#pictures.delete(id) && this.#room) this.show(this.#room);
+  }
+
+  /** One's own camera, or null. */
+  setOwnTrack(track) {
+    this.#ownTrack = track;
+    if (this.#room) this.show(this.#room);
+  }
+
+  /** Connection quality by user. @param {Map<string, number>} scores */
+  showQuality(scores) {
+    for (const tile of this.#tiles.values()) {
+      const score = scores.get(tile.dataset.userid);
+      const bars = tile.querySelector('.bars');
+      bars.hidden = score === undefined;
+      if (score !== undefined) drawBars(bars, score);
+    }
+  }
+
+  /** Silence and an empty stage. */
+  clear() {
+    for (const sound of this.#sounds.values()) sound.remove();
+    this.#sounds.clear();
+    this.#pictures.clear();
+    this.#tiles.clear();
+    this.#place.replaceChildren();
+    byId('tap-to-hear').hidden = true;
+  }
+
+  #showTile(facts) {
+    const tile = this.#tiles.get(facts.key) ?? this.#makeTile(facts);
+    const isOwn = facts.userid === this.#self;
+    const track = isOwn && facts.source === 'camera' ? this.#ownTrack : this.#receivedTrack(facts);
+    const published = this.#publicationOf(facts, facts.source);
+    const isDark = published?.muted || (isOwn ? !track?.enabled : published?.blocked);
+    setPicture(tile, track, !track || Boolean(isDark));
+    tile.querySelector('.tile-name').textContent = isOwn ? say('you', { name: facts.name }) : facts.name;
+    tile.querySelector('.tile-muted').hidden = !this.#isSilent(facts);
+    tile.querySelector('.tile-blocked').hidden = !published?.blocked;
+    tile.querySelector('.tile-away').hidden = facts.connected;
+    tile.querySelector('.tile-owner').hidden = facts.userid !== this.#room.owner || facts.source !== 'camera';
+  }
+
+  #makeTile({ key, userid, source, name }) {
+    const isOwn = userid === this.#self;
+    const kind = isOwn ? 'own' : 'remote';
+    const video = element('video', { playsinline: '', autoplay: '', class: kind, data: { userid, source } });
+    video.muted = true;
+    const tile = element('figure', { class: 'tile', data: { userid, source } }, [
+      avatar(userid, name),
+      video,
+      element('span', { class: 'bars', role: 'img', hidden: '' }),
+      element('span', { class: 'tile-blocked', icon: 'pause', text: say('blocked_picture'), hidden: '' }),
+      element('span', { class: 'tile-away', text: say('away'), hidden: '' }),
+      element('figcaption', {}, [
+        labelled('mic-off', 'tile-muted', say('muted')),
+        element('span', { class: 'tile-name' }),
+        element('span', { class: 'tile-owner', text: say('owner') }),
+      ]),
+    ]);
+    this.#tiles.set(key, tile);
+    this.#place.append(tile);
+    return tile;
+  }
+
+  #receivedTrack({ userid, source }) {
+    const isIt = (stream) => stream.userid === userid && stream.source === source;
+    return [...this.#pictures.values()].find(isIt)?.track ?? null;
+  }
+
+  #publicationOf({ userid }, source) {
+    return this.#room.publications.find((publication) => publication.userid === userid && publication.source === source);
+  }
+
+  #isSilent(facts) {
+    if (facts.source !== 'camera') return false;
+    const microphone = this.#publicationOf(facts, 'microphone');
+    return !microphone || microphone.muted;
+  }
+
+  #addSound({ publication_id: id, userid, track }) {
+    const sound = element('audio', { autoplay: '', class: 'remote-audio', data: { userid } });
+    sound.srcObject = new MediaStream([track]);
+    this.#sounds.set(id, sound);
+    document.body.append(sound);
+    this.#play(sound);
+  }
+
+  async #play(sound) {
+    try {
+      await sound.play();
+    } catch (error) {
+      // Anything else than "the user has not touched the page yet" is an element that is already gone.
+      if (error.name === 'NotAllowedError') byId('tap-to-hear').hidden = false;
+    }
+  }
+
+  #playAll() {
+    byId('tap-to-hear').hidden = true;
+    for (const sound of this.#sounds.values()) this.#play(sound);
+  }
+}
+
+function setPicture(tile, track, isHidden) {
+  const video = tile.querySelector('video');
+  video.hidden = isHidden;
+  if (video.srcObject?.getTracks()[0] === (track ?? undefined)) return;
+  video.srcObject = track ? new MediaStream([track]) : null;
+}
+
+function labelled(name, className, text) {
+  const made = element('span', { class: className, role: 'img', 'aria-label': text, title: text, hidden: '' });
+  made.append(icon(name));
+  return made;
+}
