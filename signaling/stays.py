@@ -1,6 +1,8 @@
 """Who is where, with which media: one `Stay` for each member of each room, found by member or by media peer.
 
 A stay is signaling's record and nothing more: rooms decides who is a member, media owns the peers, billing the seconds.
+
+Pure: a table.
 """
 
 from __future__ import annotations

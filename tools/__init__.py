@@ -1,0 +1,1 @@
+"""The `tally` command, load and benches. May import anything; nothing imports it."""
