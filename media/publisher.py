@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from media.drops import Drop, Drops
@@ -111,7 +111,9 @@ class Publisher:
         """See media.interface.Publishing. Tracks whose section stopped sending end; the others stay as they are."""
         remote = parse(offer)
         agreed = self._agree(remote)
-        self.connection.start(remote.fingerprint)
+        self.connection.start(remote.fingerprint, active=remote.makes_us_active)
+        if remote.makes_us_active:
+            self._endpoint = replace(self._endpoint, setup="active")
         self._learn_extensions(remote)
         for mid in list(self.by_mid):
             if mid not in agreed:
@@ -172,8 +174,6 @@ class Publisher:
             raise UnsupportedCodec("the offer sends neither audio nor video")
         if len(agreed) > MAX_TRACKS:
             raise UnsupportedCodec(f"the offer sends more than {MAX_TRACKS} tracks")
-        if remote.setup == "passive":
-            raise BadDescription("a=setup:passive: this server is always the passive side")
         return agreed
 
     def _local(self, section: Section, codec: Codec | None) -> LocalSection:

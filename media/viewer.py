@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from media.drops import Drops
 from media.errors import BadDescription, MediaRefused, UnsupportedCodec
@@ -142,7 +142,7 @@ class Viewer:
         remote = parse(answer)
         if len(remote.sections) != len(self._slots):
             raise BadDescription(f"the answer has {len(remote.sections)} sections, the offer had {len(self._slots)}")
-        self.connection.start(remote.fingerprint)
+        self.connection.start(remote.fingerprint, active=remote.makes_us_active)
         offered, self._offered = self._offered, None
         rejected = []
         for slot, section, publication in zip(self._slots, remote.sections, offered, strict=True):
@@ -185,7 +185,9 @@ class Viewer:
             sections.append(self._local(slot))
         if not self._slots:
             raise UnsupportedCodec("nothing that is published fits what the offer can receive")
-        self.connection.start(remote.fingerprint)
+        self.connection.start(remote.fingerprint, active=remote.makes_us_active)
+        if remote.makes_us_active:
+            self._endpoint = replace(self._endpoint, setup="active")
         self.answer = describe(sections, self._endpoint, session=self._session, version=1, offer=False)
 
     # Sections

@@ -90,6 +90,11 @@ class Description:
     password: str
     setup: str
 
+    @property
+    def makes_us_active(self) -> bool:
+        """The remote insists on being the DTLS server (RFC 8842 section 5.3)."""
+        return self.setup == "passive"
+
     def section(self, mid: str) -> Section | None:
         return next((section for section in self.sections if section.mid == mid), None)
 

@@ -1,6 +1,7 @@
 """The server's own descriptions: answers to publishers and WHEP players, offers to viewers.
 
-Always ICE-lite with all candidates inside, always the passive DTLS side, one bundled transport.
+Always ICE-lite with all candidates inside, one bundled transport; the passive DTLS side unless the remote insists on
+it.
 
 Pure: values in, text out.
 """
@@ -36,6 +37,8 @@ class Endpoint:
     password: str
     fingerprint: str
     candidates: Sequence[Candidate]
+    setup: str = "passive"
+    """Our DTLS role in an answer; an offer always says `actpass`."""
 
 
 @dataclass(slots=True)
@@ -93,7 +96,7 @@ def _section(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str
         f"a=ice-ufrag:{endpoint.ufrag}",
         f"a=ice-pwd:{endpoint.password}",
         f"a=fingerprint:{endpoint.fingerprint}",
-        f"a=setup:{'actpass' if offer else 'passive'}",
+        f"a=setup:{'actpass' if offer else endpoint.setup}",
         f"a=mid:{section.mid}",
         f"a={section.direction}",
         "a=rtcp-mux",

@@ -17,10 +17,14 @@ from typing import Any, Protocol
 import pylibsrtp
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc import rtcdtlstransport as dtls_module
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from OpenSSL import SSL
 from pylibsrtp import _binding as libsrtp
 
-__all__ = ["DatagramWire", "NodeCertificate", "DtlsServer", "DtlsClient", "SrtpPair", "SeamBroken", "check_contract"]
+__all__ = [
+    "DatagramWire", "NodeCertificate", "DtlsServer", "DtlsClient", "SrtpPair", "srtp_pair", "SeamBroken",
+    "check_contract",
+]  # fmt: skip
 
 _DTLS_1_2 = 0xFEFD
 _MTU = 1200  # bytes of one DTLS datagram: passes every VPN and TURN relay we know of
@@ -60,6 +64,11 @@ class NodeCertificate(RTCCertificate):
                 return f"sha-256 {fingerprint.value}"
         raise SeamBroken("aiortc no longer computes a sha-256 fingerprint")
 
+    def pem(self) -> tuple[bytes, bytes]:
+        """Certificate and private key, for another TLS library in this process."""
+        key = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return self._cert.public_bytes(Encoding.PEM), key
+
     def _create_ssl_context(self, srtp_profiles: list[Any]) -> SSL.Context:
         if self._context is None:
             self._context = super()._create_ssl_context(srtp_profiles)
@@ -83,7 +92,9 @@ class _Dtls(RTCDtlsTransport):
         """Runs the handshake and gives the SRTP keys, or None when it failed. `fingerprint` as SDP writes it."""
         algorithm, _, value = fingerprint.partition(" ")
         await self.start(RTCDtlsParameters([RTCDtlsFingerprint(algorithm, value.strip())]))
-        return SrtpPair(self) if self.state == "connected" else None
+        if self.state != "connected":
+            return None
+        return SrtpPair(self._rx_srtp, self._tx_srtp, self._connection.get_selected_srtp_profile().decode())
 
     def on_closed(self, callback: Callable[[], None]) -> None:
         """`callback` runs once, when the peer has closed the connection or it has failed."""
@@ -130,14 +141,14 @@ class _Dtls(RTCDtlsTransport):
 
 
 class DtlsServer(_Dtls):
-    """The server's end, always passive, so that our order of SRTP profiles decides."""
+    """The server's end: our order of SRTP profiles decides."""
 
     def __init__(self, wire: DatagramWire, certificate: NodeCertificate) -> None:
         super().__init__(wire, certificate, "server")
 
 
 class DtlsClient(_Dtls):
-    """The client's end, for load generators and tests."""
+    """The client's end: for remotes that insist on being the server, load generators and tests."""
 
     def __init__(self, wire: DatagramWire, certificate: NodeCertificate) -> None:
         super().__init__(wire, certificate, "client")
@@ -152,11 +163,23 @@ class SrtpPair:
 
     __slots__ = ("_keep", "profile", "rx", "tx")
 
-    def __init__(self, dtls: _Dtls) -> None:
-        self._keep = (dtls._rx_srtp, dtls._tx_srtp)
-        self.rx = dtls._rx_srtp._srtp[0]
-        self.tx = dtls._tx_srtp._srtp[0]
-        self.profile: str = dtls._connection.get_selected_srtp_profile().decode()
+    def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, profile: str) -> None:
+        self._keep = (rx, tx)
+        self.rx = rx._srtp[0]
+        self.tx = tx._srtp[0]
+        self.profile = profile
+
+
+def srtp_pair(profile: str, *, rx: bytes, tx: bytes) -> SrtpPair:
+    """The sessions of one transport from its keys (each with its salt), as aiortc sets them up."""
+    number = next(item.libsrtp_profile for item in _PROFILES if item.openssl_profile.decode() == profile)
+    sessions: list[pylibsrtp.Session] = []
+    for key, direction in ((rx, pylibsrtp.Policy.SSRC_ANY_INBOUND), (tx, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)):
+        policy = pylibsrtp.Policy(key=key, ssrc_type=direction, srtp_profile=number)
+        policy.allow_repeat_tx = True
+        policy.window_size = 1024
+        sessions.append(pylibsrtp.Session(policy))
+    return SrtpPair(sessions[0], sessions[1], profile)
 
 
 protect = libsrtp.lib.srtp_protect

@@ -19,8 +19,10 @@ from typing import Any
 from media.drops import Drop, Drops
 from media.errors import BadDescription
 from media.forwarding.fan_out import FanOut
+from media.transport import gnutls_client
 from media.transport.aiortc_seam import (
     REPLAYED,
+    DtlsClient,
     DtlsServer,
     NodeCertificate,
     SrtpPair,
@@ -30,6 +32,7 @@ from media.transport.aiortc_seam import (
     unprotect,
     unprotect_rtcp,
 )
+from media.transport.gnutls_client import GnutlsClient
 from media.transport.port import Address, Clients, Port
 from media.transport.send_ring import Name
 
@@ -85,8 +88,9 @@ class Peer:
         self.remote_fingerprint: str | None = None
         self._clients = clients
         self._drops = drops
-        self._dtls = DtlsServer(_DtlsWire(self), certificate)
-        self._dtls.on_closed(lambda: self.close("closed by the peer" if self.srtp else "handshake failed"))
+        self._certificate = certificate
+        self._wire = _DtlsWire(self)
+        self._dtls: DtlsServer | DtlsClient | GnutlsClient | None = None
         self._task: asyncio.Task[None] | None = None
         self._first_check = asyncio.Event()
         self._length = srtp_ffi.new("int *")
@@ -94,13 +98,16 @@ class Peer:
         self._scratch_view = memoryview(srtp_ffi.buffer(self._scratch))
         clients[self.ufrag.encode()] = self
 
-    def start(self, fingerprint: str) -> None:
+    def start(self, fingerprint: str, *, active: bool) -> None:
         """The remote description is known: `fingerprint` as SDP writes it. The handshake waits for the first check.
 
+        `active`: we are the DTLS client, only for a remote that insists on being the server (FFmpeg's WHIP muxer).
         Raises BadDescription when a later description names another fingerprint."""
         if self.remote_fingerprint is None:
             self.remote_fingerprint = fingerprint
-            self._task = asyncio.create_task(self._run(fingerprint))
+            self._dtls = self._client_end() if active else DtlsServer(self._wire, self._certificate)
+            self._dtls.on_closed(lambda: self.close("closed by the peer" if self.srtp else "handshake failed"))
+            self._task = asyncio.create_task(self._run(self._dtls, fingerprint))
         elif self.remote_fingerprint != fingerprint:
             raise BadDescription("the fingerprint changed: another certificate needs another connection")
 
@@ -110,7 +117,8 @@ class Peer:
             return
         self.closed = True
         self._clients.pop(self.ufrag.encode(), None)
-        self._dtls.remove_all_listeners()
+        if self._dtls is not None:
+            self._dtls.remove_all_listeners()
         self.on_ending(asyncio.get_running_loop().create_task(self._end()))
         self.on_closed(reason)
 
@@ -179,8 +187,7 @@ class Peer:
         self._first_check.set()
 
     def handle_dtls(self, data: bytes) -> None:
-        wire: _DtlsWire = self._dtls.transport  # type: ignore[assignment]
-        if not wire.put(data):
+        if not self._wire.put(data):
             self._drops.count(Drop.DTLS_FLOOD)
 
     def handle_media(self, buffer: Any, size: int, now: float) -> None:
@@ -203,10 +210,15 @@ class Peer:
 
     # Life
 
-    async def _run(self, fingerprint: str) -> None:
+    def _client_end(self) -> DtlsClient | GnutlsClient:
+        if gnutls_client.is_available():
+            return GnutlsClient(self._wire, self._certificate)
+        return DtlsClient(self._wire, self._certificate)
+
+    async def _run(self, dtls: DtlsServer | DtlsClient | GnutlsClient, fingerprint: str) -> None:
         await self._first_check.wait()
         try:
-            pair = await self._dtls.handshake(fingerprint)
+            pair = await dtls.handshake(fingerprint)
         except Exception:  # whatever OpenSSL or aiortc makes of hostile bytes ends this peer and nothing else
             logger.exception("handshake failed")
             self.close("handshake failed")
@@ -216,7 +228,8 @@ class Peer:
             self.on_connected()
 
     async def _end(self) -> None:
-        await self._dtls.stop()
+        if self._dtls is not None:
+            await self._dtls.stop()
         if self._task is not None:
             self._task.cancel()
         for port, address in self._addresses:
