@@ -1,0 +1,135 @@
+"""The `tally` command. Each subcommand is a thin door: options in words, then one call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from signaling.settings import Settings, SettingsError
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tally")
+def main() -> None:
+    """Tally: a self-hosted live-streaming backend that keeps count."""
+
+
+@main.command()
+@click.option(
+    "--data",
+    "data_dir",
+    default=".tally",
+    show_default=True,
+    envvar="TALLY_DATA",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the journal, the ledger and keys.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="TALLY_HOST",
+    help="Address to listen on; 0.0.0.0 is every IPv4 address of this machine.",
+)
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    envvar="TALLY_PORT",
+    type=click.IntRange(0, 65535),
+    help="One number for HTTP (TCP) and all media (UDP); 0 lets the system choose.",
+)
+@click.option(
+    "--announce",
+    multiple=True,
+    envvar="TALLY_ANNOUNCE",
+    metavar="IP",
+    help="Public address to tell browsers, behind address translation; may be repeated.",
+)
+@click.option(
+    "--production", is_flag=True, envvar="TALLY_PRODUCTION", help="Make no demo app and give no credentials away."
+)
+@click.option(
+    "--log-level",
+    default="info",
+    show_default=True,
+    envvar="TALLY_LOG_LEVEL",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="What is logged to standard error.",
+)
+def serve(data_dir: Path, host: str, port: int, announce: tuple[str, ...], production: bool, log_level: str) -> None:
+    """Run a node until Ctrl-C."""
+    from signaling.app import run
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        run(Settings(data_dir=data_dir, host=host, port=port, announced=announce, production=production))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
+@main.command()
+@click.option("--app", required=True, type=int, metavar="SDKAPPID", help="Number of the app.")
+@click.option(
+    "--secret",
+    required=True,
+    envvar="TALLY_SECRET",
+    metavar="KEY",
+    help="The app's secret; better given as TALLY_SECRET, which no process list shows.",
+)
+@click.option("--user", required=True, metavar="NAME", help="Who it is for.")
+@click.option(
+    "--expire", default=86400, show_default=True, type=click.IntRange(1), metavar="SECONDS", help="How long it holds."
+)
+def usersig(app: int, secret: str, user: str, expire: int) -> None:
+    """Make a UserSig: what a client logs in with."""
+    from signaling import usersig as signatures
+
+    click.echo(signatures.make(app, secret, user, expire, time.time()))
+
+
+@main.group()
+def ledger() -> None:
+    """Look into the books."""
+
+
+@ledger.command()
+@click.option(
+    "--data",
+    "data_dir",
+    default=".tally",
+    show_default=True,
+    envvar="TALLY_DATA",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The node's data folder.",
+)
+def audit(data_dir: Path) -> None:
+    """Recompute the roll-up from the events and compare. Ends with 1 when they differ."""
+    from billing.service import Billing
+
+    async def run() -> int:
+        billing = Billing(data_dir, clock=time.time)
+        await billing.start()
+        try:
+            differences = await billing.audit()
+        finally:
+            await billing.close()
+        for difference in differences:
+            click.echo(str(difference))
+        click.echo(f"{len(differences)} differences")
+        return 1 if differences else 0
+
+    sys.exit(asyncio.run(run()))
+
+
+if __name__ == "__main__":
+    main()
