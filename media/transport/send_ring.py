@@ -107,6 +107,10 @@ class SendRing:
         self._iov_lengths[:count] = size
         self._names[:count] = names
 
+    def address(self, names: Names) -> None:
+        """Sets where the first slots go, for a caller that fills them itself."""
+        self._names[: len(names)] = names
+
     def send(self, start: int, stop: int) -> tuple[int, int]:
         """Sends the slots [start, stop). Answers where it stopped and the errno that stopped it (0 for none)."""
         if not _HAS_SENDMMSG:

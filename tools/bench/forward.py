@@ -1,0 +1,57 @@
+"""`tally bench forward`: what one forwarded packet costs the server, beside the floor measured in the same run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tools.bench.processes import cores, cpu_seconds, node, python
+
+__all__ = ["run"]
+
+SETTLE = 2.0
+
+
+def run(viewers: int, seconds: float, bitrate_kbps: int, progress: Callable[[str], None]) -> dict[str, Any]:
+    """One publisher, `viewers` viewers, real DTLS and SRTP on loopback; server and load on a core each."""
+    server_core, load_core = cores()
+    progress(f"starting a node on core {server_core}")
+    with node(server_core) as server:
+        arguments = (server.url, str(server.app), str(viewers), str(bitrate_kbps * 1000))
+        with python(load_core, "tools.bench.audience", *arguments) as load:
+            load.say(server.secret)
+            progress(f"{viewers} viewers are joining")
+            joined = load.hear()
+            time.sleep(SETTLE)
+            progress(f"measuring for {seconds:.0f} s")
+            before, cpu_before = load.ask("mark"), cpu_seconds(server.pid)
+            time.sleep(seconds)
+            after, cpu_after = load.ask("mark"), cpu_seconds(server.pid)
+            load.say("end")
+    packets = after["packets"] - before["packets"]
+    expected = after["expected"] - before["expected"]
+    received = after["received"] - before["received"]
+    mean_size = (after["octets"] - before["octets"]) // max(1, packets)
+    video_size = bitrate_kbps * 1000 // 8 // 150
+    progress("measuring the floor: a bare loop of rewrite, protect and sendmmsg")
+    with python(server_core, "tools.bench.floor", str(viewers), str(video_size), str(seconds), str(load_core)) as bare:
+        floor = bare.hear()
+    window = after["time"] - before["time"]
+    cost = (cpu_after - cpu_before) / max(1, packets) * 1e6
+    return {
+        "viewers": viewers,
+        "packets_sent": packets,
+        "packets_per_second": round(packets / window),
+        "loss_ratio": round(max(0, expected - received) / max(1, expected), 7),
+        "cpu_us_per_packet": round(cost, 3),
+        "floor_us_per_packet": round(floor["us_per_packet"], 3),
+        "ratio_to_floor": round(cost / floor["us_per_packet"], 3),
+        "server_core_share": round((cpu_after - cpu_before) / window, 4),
+        "mean_bytes_on_wire": mean_size,
+        "srtp_profile": joined["profile"],
+        "sampled": after["sampled"],
+        "failed_to_decrypt": after["bad"],
+        "join_s": round(joined["join_s"], 3),
+        "plis_to_publisher": after["plis"],
+    }
