@@ -1,7 +1,7 @@
 """The refusals of rooms: one stable public code, a name and a sentence each.
 
-    RoomRefused         a "no" of rooms; it leaves nothing behind. Billing's own (billing.interface.Refused) pass
-    through.
+    RoomRefused         a "no" of rooms; it leaves nothing behind
+    billing.Refused     billing's "no" passes through untouched and is no child of ours: same shape, other house
 
 Pure: values only.
 """
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 __all__ = [
     "RoomRefused", "already_in_room", "already_seated", "bad_parameter", "no_permission", "no_such_room", "not_in_room",
-    "not_seated", "owner_cannot", "room_exists", "room_full", "seat_occupied", "seats_full", "seats_limit",
+    "not_seated", "owner_cannot", "room_exists", "room_full", "seat_occupied", "seats_full", "seats_limit", "stopping",
 ]  # fmt: skip
 
 
 class RoomRefused(Exception):
-    """What may not happen, and why."""
+    """What may not happen, and why. `limit` and `used` are there when a number said no."""
 
     def __init__(
         self, code: int, name: str, sentence: str, *, limit: int | None = None, used: int | None = None
@@ -26,6 +26,10 @@ class RoomRefused(Exception):
         self.sentence = sentence
         self.limit = limit
         self.used = used
+
+
+def stopping() -> RoomRefused:
+    return RoomRefused(100001, "internal", "The server is stopping; try again in a moment.")
 
 
 def bad_parameter(sentence: str) -> RoomRefused:
@@ -57,7 +61,7 @@ def room_full(limit: int) -> RoomRefused:
 
 
 def seats_limit(limit: int) -> RoomRefused:
-    return RoomRefused(100013, "seats_limit", f"The edition allows {limit} seats in a room.", limit=limit)
+    return RoomRefused(100013, "seats_limit", f"A room has at most {limit} seats here.", limit=limit)
 
 
 def seat_occupied(index: int) -> RoomRefused:

@@ -6,27 +6,52 @@ Pure: values only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from rooms.ids import AppId, RoomId, UserId
-from rooms.views import MemberView, SeatView
+from rooms.views import MemberView, RoomCard, SeatView
 
 __all__ = [
-    "ConnectionReplaced", "MemberDropped", "MemberEntered", "MemberLeft", "MemberReturned", "RoomCreated",
-    "RoomDismissed", "RoomEvent", "SeatsChanged",
+    "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberDropped", "MemberEntered", "MemberLeft",
+    "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent", "SeatsChanged",
 ]  # fmt: skip
+
+
+class LeaveReason(StrEnum):
+    """Why a member is out while its room goes on."""
+
+    LEFT = "left"
+    KICKED = "kicked"
+    LOST = "lost"
+    """Its connection did not come back within the grace time."""
+
+
+class DismissReason(StrEnum):
+    """Why a room ended."""
+
+    BY_OWNER = "by_owner"
+    OWNER_LOST = "owner_lost"
+    """The owner's connection did not come back within the grace time."""
+    BY_SERVER = "by_server"
+    """The server stops, or an operator said so."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Event:
     app: AppId
+    """Whose room."""
     room_id: RoomId
+    """Which room; the id may name another room after `RoomDismissed`."""
     at: float
-    """Unix seconds."""
+    """When, in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoomCreated(_Event):
-    """A room is there; its owner enters next."""
+    """A room is there. `MemberEntered` of its owner follows, who sits on seat 0 already."""
+
+    card: RoomCard
+    """The room as lists show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +59,41 @@ class MemberEntered(_Event):
     """Somebody who was not a member is one now."""
 
     member: MemberView
+    """Who."""
     audience_count: int
+    """Members besides the owner, afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberLeft(_Event):
-    """Somebody is no longer a member; its seat, if it had one, is free."""
+    """Somebody is no longer a member. When a seat became free by it, `SeatsChanged` follows."""
 
     user: UserId
-    reason: str
-    """`left`, `kicked`, or `lost` when the grace time was over."""
+    """Who."""
+    reason: LeaveReason
+    """Why."""
     audience_count: int
+    """Members besides the owner, afterwards."""
+    seat_freed: int | None
+    """The seat it sat on, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberDropped(_Event):
-    """A member's connection was lost; it stays a member for the grace time."""
+    """A member's connection was lost; it stays a member, and on its seat, for the grace time."""
 
     user: UserId
+    """Who."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberReturned(_Event):
-    """A dropped member is back within the grace time, by another connection."""
+    """A dropped member is back within the grace time."""
 
     user: UserId
+    """Who."""
     connection: str
+    """The connection it is here by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +101,11 @@ class ConnectionReplaced(_Event):
     """A member entered again by another connection while the old one was alive."""
 
     user: UserId
+    """Who."""
     old_connection: str
+    """The connection that is in the room no longer, and should be told so."""
     connection: str
+    """The connection it is here by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +113,17 @@ class SeatsChanged(_Event):
     """Somebody sat down, stood up, or was made to."""
 
     seats: tuple[SeatView, ...]
+    """All seats, in order of their index."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoomDismissed(_Event):
-    """The room is no more, and all its members are out."""
+    """The room is no more, and all its members are out; there is no `MemberLeft` for them."""
 
-    reason: str
-    """`by_owner`, `owner_lost`, or `by_server`."""
+    reason: DismissReason
+    """Why."""
     members: tuple[UserId, ...]
+    """Who was in it, the owner included, in the order of entering."""
 
 
 RoomEvent = (

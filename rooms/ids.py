@@ -1,6 +1,8 @@
-"""Names of rooms and users, and what they may be made of.
+"""Names of rooms and users, and what texts may be made of.
 
-Pure: text in, text or a refusal out.
+A text that does not fit is refused, never cut: a cut name is somebody else's name.
+
+Pure: text in, a fault's sentence or None out.
 """
 
 from __future__ import annotations
@@ -11,24 +13,53 @@ from typing import NewType
 from billing.interface import AppId
 from rooms.errors import bad_parameter
 
-__all__ = ["AppId", "RoomId", "UserId", "check_room_id", "check_text"]
+__all__ = [
+    "AppId", "RoomId", "UserId", "MAX_NAME", "MAX_COVER",
+    "room_id_fault", "user_id_fault", "text_fault", "number_fault", "refuse_faults",
+]  # fmt: skip
 
 RoomId = NewType("RoomId", str)
+"""Unique within its app while the room lives; may be used again afterwards."""
 UserId = NewType("UserId", str)
+"""Unique within its app; vouched for by the UserSig."""
 
-_ROOM = re.compile(r"[A-Za-z0-9_\-]{1,48}")
-MAX_NAME, MAX_COVER = 100, 200
+MAX_NAME = 100
+"""Bytes of UTF-8; of a room's and of a member's name (public Live API: longer is 100002)."""
+MAX_COVER = 200
+"""Bytes of UTF-8; of a cover's URL."""
+
+_ROOM = re.compile(r"[A-Za-z0-9_-]{1,48}")
+_USER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
-def check_room_id(text: str) -> RoomId:
-    """The id, or a refusal: 1 to 48 of [A-Za-z0-9_-] (public Live API, RoomId)."""
-    if not _ROOM.fullmatch(text):
-        raise bad_parameter("A room id has 1 to 48 letters, digits, _ or -.")
-    return RoomId(text)
+def room_id_fault(text: str) -> str | None:
+    if _ROOM.fullmatch(text):
+        return None
+    return "A room id has 1 to 48 letters, digits, _ or -."
 
 
-def check_text(what: str, text: str, most: int) -> str:
-    """`text` unless it is longer than `most` bytes: too long is refused, never cut."""
-    if len(text.encode()) > most:
-        raise bad_parameter(f"{what} has at most {most} bytes.")
-    return text
+def user_id_fault(text: str) -> str | None:
+    if _USER.fullmatch(text):
+        return None
+    return "A user id has 1 to 32 letters, digits, _ or -."
+
+
+def text_fault(what: str, text: str, most: int) -> str | None:
+    """A fault when `text` has more than `most` bytes of UTF-8, or is not Unicode (JSON lets lone surrogates in)."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return f"{what} is not Unicode text."
+    return None if size <= most else f"{what} has at most {most} bytes."
+
+
+def number_fault(what: str, number: int | None) -> str | None:
+    """A fault when `number` is given and less than one."""
+    return None if number is None or number >= 1 else f"{what} is at least 1."
+
+
+def refuse_faults(*faults: str | None) -> None:
+    """Raises 100002 with all faults together, so that nobody has to find them one by one."""
+    found = [fault for fault in faults if fault is not None]
+    if found:
+        raise bad_parameter(" ".join(found))

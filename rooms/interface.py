@@ -9,6 +9,8 @@ from __future__ import annotations
 from rooms.errors import RoomRefused
 from rooms.events import (
     ConnectionReplaced,
+    DismissReason,
+    LeaveReason,
     MemberDropped,
     MemberEntered,
     MemberLeft,
@@ -19,11 +21,12 @@ from rooms.events import (
     SeatsChanged,
 )
 from rooms.ids import RoomId, UserId
-from rooms.registry import Rooms
-from rooms.views import MemberView, RoomCard, RoomView, SeatView
+from rooms.registry import Rooms, RoomTimes
+from rooms.views import MemberView, Role, RoomCard, RoomView, SeatView
 
 __all__ = [
-    "ConnectionReplaced", "MemberDropped", "MemberEntered", "MemberLeft", "MemberReturned", "MemberView", "RoomCard",
-    "RoomCreated", "RoomDismissed", "RoomEvent", "RoomId", "RoomRefused", "RoomView", "Rooms", "SeatView",
-    "SeatsChanged", "UserId",
+    "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
+    "MemberView", "Role", "RoomCard", "RoomView", "SeatView",
+    "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberDropped", "MemberEntered", "MemberLeft",
+    "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent", "SeatsChanged",
 ]  # fmt: skip

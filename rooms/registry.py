@@ -1,69 +1,77 @@
 """All rooms of a node: who is where, and the order in which things happen.
 
-Ask, change, book, tell, always in this order: billing is asked and reserves; the room changes; the leases are noted;
-the listener is told. A refusal or a cancelled caller leaves nothing behind. Changes of one room happen one after the
-other under its lock; the listener is called inside it, so that what it hears is what happened, in order.
+    Ask     billing is asked and reserves: what may be refused, is refused here
+    Change  the room changes (`Room.apply`); it cannot refuse any more, because it was checked before the asking
+    Book    new leases are noted with their room, ended ones are struck out
+    Tell    the listener hears the events
+    and what was struck out goes back to billing last: a slow store delays nobody's farewell.
+
+From Change to Tell nothing is awaited. All of it happens under the room's lock, the giving back included: billing
+renews the running lease of a holder that asks again, so a lease given back late would take the place of somebody who
+came back early. For the same reason the id of a room that ends is free again only when all of its leases are back
+(leases.py has the rest). A refusal, and a caller that is cancelled, leave nothing behind.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from billing.interface import Entitlements, Feature, Gauge, Lease
-from rooms.errors import already_in_room, bad_parameter, no_such_room, room_exists, room_full, seats_limit
-from rooms.events import (
-    ConnectionReplaced,
-    MemberDropped,
-    MemberEntered,
-    MemberLeft,
-    MemberReturned,
-    RoomCreated,
-    RoomDismissed,
-    RoomEvent,
-    SeatsChanged,
+from rooms.commands import (
+    Command,
+    Create,
+    Dismiss,
+    Drop,
+    Enter,
+    Kick,
+    KickFromSeat,
+    Leave,
+    LeaveSeat,
+    Lose,
+    TakeSeat,
 )
-from rooms.ids import MAX_COVER, MAX_NAME, AppId, RoomId, UserId, check_room_id, check_text
-from rooms.room import Member, Room
-from rooms.seats import Seats
+from rooms.errors import RoomRefused, already_in_room, no_such_room, room_exists, seats_limit, stopping
+from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent
+from rooms.graces import Grace, Graces
+from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
+from rooms.leases import Book, Leases, Unit, to_the_end
+from rooms.listing import page_of_rooms
+from rooms.room import Room
+from rooms.seats import MAX_SEATS, Seats
 from rooms.views import MemberView, RoomCard, RoomView, SeatView
 
 __all__ = ["Rooms", "RoomTimes"]
 
-MAX_SEATS = 50
-"""Publishers one TRTC room may have, whatever the edition says."""
 Key = tuple[AppId, RoomId]
+NOTHING: Mapping[Unit, Lease] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class RoomTimes:
-    """Seconds."""
+    """How long things may take, in seconds."""
 
-    member_grace: float = 30.0
+    member_grace_s: float = 30.0
     """How long a member whose connection was lost keeps its place."""
-    owner_grace: float = 90.0
-    """How long a room waits for its owner before it is dismissed."""
-    renew_every: float = 10.0
-    """Leases live 30 s."""
+    owner_grace_s: float = 90.0
+    """How long a room waits for its owner: as long as TRTC keeps a dropped user (research/tencent.md 5.5)."""
+    renew_every_s: float = 10.0
+    """How often leases are renewed. They live 30 s, so two renewals may fail."""
 
 
 @dataclass(slots=True, eq=False)
 class _Home:
-    """A room with its lock and its leases."""
+    """A room with its leases, and with its lock, which the book has."""
 
     room: Room
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    leases: dict[tuple[Gauge, str], Lease] = field(default_factory=dict)
-    """By gauge and holder."""
-    gone: bool = False
+    book: Book
 
 
 class Rooms:
-    """See the head of the file."""
+    """The rooms of a node. Every wish is a method; one that raises RoomRefused or Refused has done nothing."""
 
     def __init__(
         self,
@@ -71,20 +79,24 @@ class Rooms:
         *,
         clock: Callable[[], float],
         listener: Callable[[RoomEvent], None],
-        times: RoomTimes | None = None,
+        limits: RoomTimes = RoomTimes(),
     ) -> None:
+        """`clock` gives Unix seconds. `listener` is called under a room's lock: it must not block, and not fail."""
         self._entitlements = entitlements
+        self._leases = Leases(entitlements)
         self._clock = clock
         self._listener = listener
-        self._times = times or RoomTimes()
-        self._homes: dict[Key, _Home] = {}
-        self._creating: set[Key] = set()
+        self._limits = limits
+        # Who is where
+        self._homes: dict[AppId, dict[RoomId, _Home]] = {}
         self._where: dict[tuple[AppId, UserId], RoomId] = {}
-        self._graces: list[tuple[float, AppId, RoomId, UserId]] = []  # a heap; stale entries are passed over
-        self._renew_at = clock() + self._times.renew_every
-        self._undoing: set[asyncio.Future[None]] = set()
+        self._reserved: dict[Key, asyncio.Lock] = {}  # ids of rooms that are just beginning or ending
+        # What comes later
+        self._graces = Graces()
+        self._renew_at = clock() + limits.renew_every_s
+        self._stopping = False
 
-    # Coming and going
+    # Rooms
 
     async def create(
         self,
@@ -99,225 +111,235 @@ class Rooms:
         cover: str | None = None,
         max_members: int | None = None,
     ) -> RoomView:
-        """Makes a room; its owner is in it, on seat 0. Raises RoomRefused or Refused, and then nothing is left behind.
+        """Makes a room; its owner is in it, on seat 0.
 
-        `seats` is the number of seats (the edition's limit when absent), `max_members` the room's own limit.
+        The number of `seats` is the edition's when it is not given; `max_members` is the room's own limit. Raises
+        100002, 100003, -2108, 100013 when there are more seats than the edition has, and what billing says.
         """
-        identifier = check_room_id(room_id) if room_id is not None else RoomId(f"room_{secrets.token_hex(6)}")
-        title = check_text("The room's name", room_name or identifier, MAX_NAME)
-        picture = check_text("The cover", cover or "", MAX_COVER)
+        wish = Create(user, name, connection, room_id, room_name, seats, cover, max_members)
+        identifier = RoomId(room_id or f"room_{secrets.token_hex(6)}")
         key = (app, identifier)
-        if key in self._homes or key in self._creating:
+        if self._stopping:
+            raise stopping()
+        if identifier in self._homes.get(app, {}) or key in self._reserved:
             raise room_exists()
         self._check_free(app, user, identifier)
-        self._creating.add(key)
+        lock = self._reserved[key] = asyncio.Lock()
         self._where[app, user] = identifier
-        home = _Home(Room(app, identifier, title, user, picture, self._clock(), Seats(0), max_members))
         try:
-            home.room.seats = Seats(await self._seat_count(app, seats))
-            await self._lease(home, Gauge.ROOMS, str(identifier))
-            await self._lease(home, Gauge.SEATS, str(user))
+            async with lock:
+                return await self._open(app, identifier, wish, lock)
         except BaseException:
-            self._where.pop((app, user), None)
-            await asyncio.shield(self._release(list(home.leases.values())))
+            if identifier not in self._homes.get(app, {}):
+                del self._where[app, user]
             raise
         finally:
-            self._creating.discard(key)
-        member = home.room.enter(user, name, connection)
-        home.room.seats.take(user, 0)
-        self._homes[key] = home
-        self._tell(RoomCreated(app, identifier, self._clock()))
-        self._tell_entered(home.room, member)
-        return home.room.view()
+            del self._reserved[key]
+
+    async def dismiss(self, app: AppId, room_id: str, by: UserId | None, reason: DismissReason | None = None) -> None:
+        """Ends the room: by its owner, or by the server when `by` is None. Raises 100004, 100005, 100006."""
+        default = DismissReason.BY_SERVER if by is None else DismissReason.BY_OWNER
+        async with self._home(app, room_id) as home:
+            await self._give_up(home, Dismiss(by, reason or default))
+
+    # Members
 
     async def enter(self, app: AppId, user: UserId, *, name: str, connection: str, room_id: str) -> RoomView:
-        """Makes `user` a member, or gives it its place back when it still is one."""
-        identifier = check_room_id(room_id)
-        async with self._home(app, identifier) as home:
+        """Makes `user` a member, or resumes its stay by this connection when it is one: no new lease, the seat kept.
+
+        Raises 100002, 100004, 100008, -2108, and billing's 101011.
+        """
+        command = Enter(user, name, connection)
+        refuse_faults(room_id_fault(room_id))
+        async with self._home(app, room_id) as home:
             room = home.room
-            member = room.members.get(user)
-            if member is not None:
-                self._resume(room, member, name, connection)
+            self._check_free(app, user, room.room_id)
+            room.check(command)
+            if user in room.members:
+                self._change(home, command)
                 return room.view()
-            self._check_free(app, user, identifier)
-            if room.max_members is not None and len(room.members) >= room.max_members:
-                raise room_full(room.max_members)
-            self._where[app, user] = identifier
+            # Noted before the asking: meanwhile the same user may be entering another room.
+            self._where[app, user] = room.room_id
             try:
-                await self._lease(home, Gauge.AUDIENCE, str(user))
+                taken = await self._leases.ask(home.book, (Gauge.AUDIENCE, user))
             except BaseException:
-                self._where.pop((app, user), None)
+                del self._where[app, user]
                 raise
-            member = room.enter(user, name, connection)
-            self._tell_entered(room, member)
+            self._change(home, command, taken)
             return room.view()
 
-    async def leave(self, app: AppId, room_id: RoomId, user: UserId) -> None:
-        """Ends the membership; the owner's leaving dismisses the room."""
+    async def leave(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Ends the membership; the owner's leaving dismisses the room. Raises 100004, 100005."""
         async with self._home(app, room_id) as home:
-            home.room.member(user)
-            if user == home.room.owner:
-                await self._dismiss(home, "by_owner")
-            else:
-                await self._remove(home, user, "left")
+            await self._give_up(home, Leave(user))
 
-    async def dismiss(self, app: AppId, room_id: RoomId, *, by: UserId | None) -> None:
-        """Ends the room: by its owner, or by the server when `by` is None."""
+    async def kick(self, app: AppId, room_id: str, by: UserId, user: UserId) -> None:
+        """Puts `user` out; only the owner may. Raises 100004, 100005, 100006."""
         async with self._home(app, room_id) as home:
-            if by is not None:
-                home.room.check_owner(by)
-            await self._dismiss(home, "by_owner" if by is not None else "by_server")
+            await self._give_up(home, Kick(by, user))
 
-    async def kick(self, app: AppId, room_id: RoomId, *, by: UserId, user: UserId) -> None:
-        async with self._home(app, room_id) as home:
-            home.room.check_kick(by, user)
-            await self._remove(home, user, "kicked")
+    async def disconnected(self, app: AppId, room_id: str, user: UserId, connection: str) -> None:
+        """A connection was lost: the grace time begins, unless the member is here by another one by now.
 
-    async def disconnected(self, app: AppId, room_id: RoomId, user: UserId, connection: str) -> None:
-        """The connection is lost: the grace time begins, unless the member is here by another one by now."""
-        if (app, room_id) not in self._homes:
-            return
-        async with self._home(app, room_id) as home:
-            member = home.room.members.get(user)
-            if member is None or member.connection != connection or not member.connected:
-                return
-            owner = user == home.room.owner
-            until = self._clock() + (self._times.owner_grace if owner else self._times.member_grace)
-            member.grace_until = until
-            heapq.heappush(self._graces, (until, app, room_id, user))
-            self._tell(MemberDropped(app, room_id, self._clock(), user))
+        Never refused, and done even when the caller is cancelled: nobody else would ever say that it was lost.
+        """
+        await to_the_end(asyncio.ensure_future(self._drop(app, room_id, user, connection)))
 
     # Seats
 
-    async def take_seat(self, app: AppId, room_id: RoomId, user: UserId, *, index: int | None) -> tuple[SeatView, ...]:
-        """Seats a member at `index`, or at the first free seat."""
+    async def take_seat(self, app: AppId, room_id: str, user: UserId, index: int | None) -> tuple[SeatView, ...]:
+        """Seats `user` on `index`, or on the first free seat; all seats afterwards.
+
+        Raises 100002, 100004, 100005, 100201, 100203, 100205, and billing's 100007 and limit of seats.
+        """
+        command = TakeSeat(user, index)
         async with self._home(app, room_id) as home:
-            room = home.room
-            room.check_seat(user, index)
+            home.room.check(command)
             await self._entitlements.require(app, Feature.CO_GUEST)
-            await self._lease(home, Gauge.SEATS, str(user))
-            room.seats.take(user, index)
-            return self._tell_seats(room)
+            taken = await self._leases.ask(home.book, (Gauge.SEATS, user))
+            self._change(home, command, taken)
+            return home.room.view().seats
 
-    async def leave_seat(self, app: AppId, room_id: RoomId, user: UserId) -> tuple[SeatView, ...]:
+    async def leave_seat(self, app: AppId, room_id: str, user: UserId) -> tuple[SeatView, ...]:
+        """Makes `user` stand up; all seats afterwards. Raises 100004, 100005, 100206, and 100006 for the owner."""
         async with self._home(app, room_id) as home:
-            home.room.leave_seat(user)
-            seats = self._tell_seats(home.room)
-            await self._give_back(home, Gauge.SEATS, user)
-            return seats
+            await self._give_up(home, LeaveSeat(user), stands_up=user)
+            return home.room.view().seats
 
-    async def kick_from_seat(self, app: AppId, room_id: RoomId, *, by: UserId, user: UserId) -> tuple[SeatView, ...]:
+    async def kick_from_seat(self, app: AppId, room_id: str, by: UserId, user: UserId) -> tuple[SeatView, ...]:
+        """Makes `user` stand up; only the owner may. All seats afterwards. Raises 100004, 100005, 100006, 100206."""
         async with self._home(app, room_id) as home:
-            home.room.check_kick_from_seat(by, user)
-            home.room.leave_seat(user)
-            seats = self._tell_seats(home.room)
-            await self._give_back(home, Gauge.SEATS, user)
-            return seats
+            await self._give_up(home, KickFromSeat(by, user), stands_up=user)
+            return home.room.view().seats
 
     # Looking
 
     def room(self, app: AppId, room_id: str) -> RoomView:
-        return self._find(app, RoomId(room_id)).room.view()
+        """Raises 100004."""
+        return self._find(app, room_id).room.view()
 
-    def member(self, app: AppId, room_id: RoomId, user: UserId) -> MemberView:
-        room = self._find(app, room_id).room
-        return room.member_view(room.member(user))
+    def member(self, app: AppId, room_id: str, user: UserId) -> MemberView:
+        """Raises 100004, 100005."""
+        return self._find(app, room_id).room.member(user)
 
-    def rooms_of(self, app: AppId, *, cursor: str = "", count: int = 20) -> tuple[Sequence[RoomCard], str]:
-        """The app's rooms by audience, largest first, then oldest; `cursor` is what the last page gave."""
-        cards = [home.room.card() for (owner, _), home in self._homes.items() if owner == app]
-        cards.sort(key=_rank)
-        if cursor:
-            after = _parse_rank(cursor)
-            cards = [card for card in cards if _rank(card) > after]
-        page = cards[:count]
-        return page, ":".join(map(str, _rank(page[-1]))) if len(cards) > count else ""
+    def rooms_of(self, app: AppId, *, cursor: str = "", count: int = 20) -> tuple[list[RoomCard], str]:
+        """The app's rooms by audience, largest first, then oldest; and the cursor of the next page, empty at the end.
 
-    def audience(
-        self, app: AppId, room_id: RoomId, *, cursor: str = "", count: int = 50
-    ) -> tuple[Sequence[MemberView], str]:
-        """Members besides the owner, newest first."""
+        Raises 100002 for a cursor that was not given out, and for a count below one.
+        """
+        refuse_faults(number_fault("The count", count))
+        return page_of_rooms((home.room for home in self._homes.get(app, {}).values()), cursor, count)
+
+    def audience(self, app: AppId, room_id: str, *, cursor: str = "", count: int = 50) -> tuple[list[MemberView], str]:
+        """Members besides the owner, newest first; and the cursor of the next page, empty at the end.
+
+        Raises 100004, and 100002 for a cursor that was not given out or a count below one.
+        """
+        refuse_faults(number_fault("The count", count))
         return self._find(app, room_id).room.audience(cursor, count)
 
     def statistics(self) -> Mapping[str, int]:
-        """Counts for an operator."""
-        homes = self._homes.values()
+        """Counts for an operator, and for tests: rooms, members, seats_taken, leases, releases_failed."""
+        homes = list(self._all_homes())
         return {
             "rooms": len(homes),
             "members": sum(len(home.room.members) for home in homes),
             "seats_taken": sum(home.room.seats.taken for home in homes),
-            "leases": sum(len(home.leases) for home in homes),
+            "leases": sum(len(home.book.leases) for home in homes),
+            "releases_failed": self._leases.releases_failed,
         }
 
     # Time
 
     async def tick(self) -> None:
-        """Ends graces that are over and renews leases; called about once a second."""
+        """Ends the grace times that are over, and renews the leases when it is time; called about once a second."""
         now = self._clock()
-        while self._graces and self._graces[0][0] <= now:
-            until, app, room_id, user = heapq.heappop(self._graces)
-            await self._end_grace(until, app, room_id, user)
+        while (grace := self._graces.take_due(now)) is not None:
+            try:
+                await self._lose(grace)
+            except BaseException:
+                self._graces.add(grace)  # or its member would stay for ever; harmless when it was lost already
+                raise
         if now >= self._renew_at:
-            self._renew_at = now + self._times.renew_every
-            await self._renew()
+            await self._leases.renew([home.book for home in self._all_homes()])
+            self._renew_at = now + self._limits.renew_every_s  # only now: a failed renewal is tried again next second
 
     async def close(self) -> None:
-        """Dismisses every room."""
-        for app, room_id in list(self._homes):
-            if (app, room_id) in self._homes:
-                await self.dismiss(app, room_id, by=None)
+        """Dismisses every room, gives all leases back, and lets no new room begin. Harmless when repeated."""
+        self._stopping = True
+        while self._homes or self._reserved:
+            for home in list(self._all_homes()):
+                try:
+                    await self.dismiss(home.room.app, home.room.room_id, None)
+                except RoomRefused:
+                    pass  # it ended by itself
+            for lock in list(self._reserved.values()):
+                async with lock:
+                    pass  # what is beginning sees that we stop; what is ending, ends
 
-    async def _end_grace(self, until: float, app: AppId, room_id: RoomId, user: UserId) -> None:
-        if (app, room_id) not in self._homes:
-            return
-        async with self._home(app, room_id) as home:
-            member = home.room.members.get(user)
-            if member is None or member.grace_until != until:
-                return  # it came back, or left by itself
-            if user == home.room.owner:
-                await self._dismiss(home, "owner_lost")
-            else:
-                await self._remove(home, user, "lost")
-
-    async def _renew(self) -> None:
-        held = [(home, slot, lease) for home in self._homes.values() for slot, lease in home.leases.items()]
-        renewed = {(lease.app, lease.gauge, lease.scope, lease.holder): lease
-                   for lease in await self._entitlements.renew([lease for _, _, lease in held])}  # fmt: skip
-        for home, slot, lease in held:
-            if home.leases.get(slot) is lease:
-                found = renewed.get((lease.app, lease.gauge, lease.scope, lease.holder))
-                if found is not None:
-                    home.leases[slot] = found
-                else:
-                    await self._lease_again(home, slot, lease)
-
-    async def _lease_again(self, home: _Home, slot: tuple[Gauge, str], lease: Lease) -> None:
-        """A lease was lost (the store was restarted). A limit never evicts: refused now, it is asked again later."""
+    async def _drop(self, app: AppId, room_id: str, user: UserId, connection: str) -> None:
         try:
-            renewed = await self._entitlements.admit(lease.app, lease.gauge, scope=lease.scope, holder=lease.holder)
-        except Exception:
-            return
-        if home.leases.get(slot) is lease:
-            home.leases[slot] = renewed
-        else:
-            await self._entitlements.release(renewed)
+            # Under the lock: the enter of this very connection may still be asking billing.
+            async with self._home(app, room_id) as home:
+                owner = user == home.room.owner
+                until = self._clock() + (self._limits.owner_grace_s if owner else self._limits.member_grace_s)
+                if self._change(home, Drop(user, connection, until)):
+                    self._graces.add(Grace(until, app, home.room.room_id, user))
+        except RoomRefused:
+            return  # the room is over
+
+    async def _lose(self, grace: Grace) -> None:
+        try:
+            async with self._home(grace.app, grace.room_id) as home:
+                await self._give_up(home, Lose(grace.user, grace.until))
+        except RoomRefused:
+            return  # the room is over
 
     # Steps
 
-    def _find(self, app: AppId, room_id: RoomId) -> _Home:
-        home = self._homes.get((app, room_id))
+    async def _open(self, app: AppId, room_id: RoomId, wish: Create, lock: asyncio.Lock) -> RoomView:
+        seats = Seats(await self._seats_count(app, wish.seats))
+        room = Room(
+            app, room_id, wish.room_name or room_id, wish.by, wish.cover or "", self._clock(), seats, wish.max_members
+        )
+        home = _Home(room, Book(app, room_id, lock))
+        taken = await self._leases.ask(home.book, (Gauge.ROOMS, room_id), (Gauge.SEATS, wish.by))
+        if self._stopping:
+            await self._leases.give_back(taken.values())
+            raise stopping()
+        events = room.open(wish.name, wish.connection, self._clock())
+        home.book.leases.update(taken)
+        self._homes.setdefault(app, {})[room_id] = home
+        self._tell(events)
+        return room.view()
+
+    async def _seats_count(self, app: AppId, wanted: int | None) -> int:
+        """The seats of a new room: the wanted ones, or as many as the edition has. Raises 100013."""
+        edition = await self._entitlements.edition(app)
+        limit = edition.limits.get(Gauge.SEATS)
+        most = MAX_SEATS if limit is None else min(limit, MAX_SEATS)
+        if wanted is None:
+            return max(most, 1)  # the owner's; an edition without any refuses it when it is asked for that seat
+        if wanted > most:
+            raise seats_limit(most)
+        return wanted
+
+    def _find(self, app: AppId, room_id: str) -> _Home:
+        home = self._homes.get(app, {}).get(RoomId(room_id))
         if home is None:
             raise no_such_room()
         return home
 
     @asynccontextmanager
-    async def _home(self, app: AppId, room_id: RoomId) -> AsyncIterator[_Home]:
-        """The room, under its lock. It may have ended while its lock was awaited."""
+    async def _home(self, app: AppId, room_id: str) -> AsyncIterator[_Home]:
+        """The room, under its lock. Raises 100004; one that ended meanwhile refuses so, too."""
         home = self._find(app, room_id)
-        async with home.lock:
-            if home.gone:
-                raise no_such_room()
+        async with home.book.lock:
             yield home
+
+    def _all_homes(self) -> Iterator[_Home]:
+        for homes in self._homes.values():
+            yield from homes.values()
 
     def _check_free(self, app: AppId, user: UserId, room_id: RoomId) -> None:
         """A user is in one room of an app at a time."""
@@ -325,93 +347,50 @@ class Rooms:
         if current is not None and current != room_id:
             raise already_in_room(current)
 
-    async def _seat_count(self, app: AppId, wanted: int | None) -> int:
-        most = (await self._entitlements.edition(app)).limits.get(Gauge.SEATS)
-        most = MAX_SEATS if most is None else min(most, MAX_SEATS)
-        if wanted is None:
-            return max(most, 1)
-        if wanted < 1:
-            raise bad_parameter("A room has at least one seat, the owner's.")
-        if wanted > most:
-            raise seats_limit(most)
-        return wanted
+    def _change(self, home: _Home, command: Command, taken: Mapping[Unit, Lease] = NOTHING) -> list[RoomEvent]:
+        """Change, book, tell, where nothing is given back. `taken` was asked for before."""
+        events = home.room.apply(command, self._clock())
+        home.book.leases.update(taken)
+        self._tell(events)
+        return events
 
-    async def _lease(self, home: _Home, gauge: Gauge, holder: str) -> None:
-        """Asks for one unit and notes it, also when the caller is cancelled meanwhile: then it is given back."""
-        room = home.room
-        scope = "" if gauge is Gauge.ROOMS else f"{room.app}:{room.room_id}"
-        asked = asyncio.ensure_future(self._entitlements.admit(room.app, gauge, scope=scope, holder=holder))
+    async def _give_up(self, home: _Home, command: Command, stands_up: UserId | None = None) -> None:
+        """Change, book, tell; then billing gets back what the room needs no longer."""
+        events = home.room.apply(command, self._clock())
+        freed = [] if stands_up is None else home.book.strike((Gauge.SEATS, stands_up))
+        for event in events:
+            freed += self._strike_for(home, event)
+        over = home.room.over
+        key = (home.room.app, home.room.room_id)
+        if over:
+            self._reserved[key] = home.book.lock
         try:
-            home.leases[gauge, holder] = await asyncio.shield(asked)
-        except asyncio.CancelledError:
-            asked.add_done_callback(self._undo)
-            raise
+            self._tell(events)
+            await self._leases.give_back(freed)
+        finally:
+            if over:
+                del self._reserved[key]
 
-    def _undo(self, asked: asyncio.Future[Lease]) -> None:
-        if not asked.cancelled() and asked.exception() is None:
-            task = asyncio.ensure_future(self._entitlements.release(asked.result()))
-            self._undoing.add(task)
-            task.add_done_callback(self._undoing.discard)
+    def _strike_for(self, home: _Home, event: RoomEvent) -> list[Lease]:
+        """Strikes out of the books what `event` ended."""
+        match event:
+            case MemberLeft(app=app, user=user):
+                del self._where[app, user]
+                return home.book.strike((Gauge.SEATS, user), (Gauge.AUDIENCE, user))
+            case RoomDismissed(app=app, room_id=room_id, members=members):
+                for user in members:
+                    del self._where[app, user]
+                self._remove_home(app, room_id)
+                return home.book.strike_all()
+            case _:
+                return []
 
-    async def _give_back(self, home: _Home, gauge: Gauge, user: UserId) -> None:
-        lease = home.leases.pop((gauge, str(user)), None)
-        if lease is not None:
-            await asyncio.shield(self._release([lease]))
+    def _remove_home(self, app: AppId, room_id: RoomId) -> None:
+        homes = self._homes[app]
+        del homes[room_id]
+        if not homes:
+            del self._homes[app]
 
-    async def _release(self, leases: Sequence[Lease]) -> None:
-        for lease in leases:
-            await self._entitlements.release(lease)
-
-    def _resume(self, room: Room, member: Member, name: str, connection: str) -> None:
-        old, dropped = member.connection, not member.connected
-        member.name, member.connection, member.grace_until = name, connection, None
-        if dropped:
-            self._tell(MemberReturned(room.app, room.room_id, self._clock(), member.user, connection))
-        elif old != connection:
-            self._tell(ConnectionReplaced(room.app, room.room_id, self._clock(), member.user, old, connection))
-
-    async def _remove(self, home: _Home, user: UserId, reason: str) -> None:
-        room = home.room
-        seated = room.leave(user)
-        self._where.pop((room.app, user), None)
-        self._tell(MemberLeft(room.app, room.room_id, self._clock(), user, reason, room.audience_count))
-        if seated:
-            self._tell_seats(room)
-        leases = [home.leases.pop((gauge, str(user)), None) for gauge in (Gauge.SEATS, Gauge.AUDIENCE)]
-        await asyncio.shield(self._release([lease for lease in leases if lease is not None]))
-
-    async def _dismiss(self, home: _Home, reason: str) -> None:
-        room = home.room
-        home.gone = True
-        del self._homes[room.app, room.room_id]
-        members = tuple(room.members)
-        for user in members:
-            self._where.pop((room.app, user), None)
-        self._tell(RoomDismissed(room.app, room.room_id, self._clock(), reason, members))
-        leases, home.leases = list(home.leases.values()), {}
-        await asyncio.shield(self._release(leases))
-
-    # Telling
-
-    def _tell(self, event: RoomEvent) -> None:
-        self._listener(event)
-
-    def _tell_entered(self, room: Room, member: Member) -> None:
-        self._tell(MemberEntered(room.app, room.room_id, self._clock(), room.member_view(member), room.audience_count))
-
-    def _tell_seats(self, room: Room) -> tuple[SeatView, ...]:
-        seats = room.seat_views()
-        self._tell(SeatsChanged(room.app, room.room_id, self._clock(), seats))
-        return seats
-
-
-def _rank(card: RoomCard) -> tuple[int, int, str]:
-    return -card.audience_count, int(card.created_at * 1000), str(card.room_id)
-
-
-def _parse_rank(cursor: str) -> tuple[int, int, str]:
-    try:
-        audience, created, room_id = cursor.split(":")
-        return int(audience), int(created), room_id
-    except ValueError:
-        raise bad_parameter("The cursor is not one that was given out.") from None
+    def _tell(self, events: Sequence[RoomEvent]) -> None:
+        for event in events:
+            self._listener(event)

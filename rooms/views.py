@@ -6,10 +6,19 @@ Pure: values only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from rooms.ids import AppId, RoomId, UserId
 
-__all__ = ["MemberView", "RoomCard", "RoomView", "SeatView"]
+__all__ = ["MemberView", "Role", "RoomCard", "RoomView", "SeatView"]
+
+
+class Role(StrEnum):
+    """What a member is in its room; permissions.py says what it may do."""
+
+    OWNER = "owner"
+    AUDIENCE = "audience"
+    """Everybody else, on a seat or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +26,13 @@ class MemberView:
     """One member."""
 
     user: UserId
+    """Who."""
     name: str
-    role: str
-    """`owner` or `audience`."""
+    """Its display name."""
+    role: Role
+    """What it is in this room."""
     seat: int | None
+    """The index of its seat, or None."""
     connected: bool
     """False while the connection is lost and the grace time runs."""
     connection: str
@@ -32,9 +44,13 @@ class SeatView:
     """One seat, taken or free."""
 
     index: int
+    """From 0, which is the owner's."""
     user: UserId | None
+    """Who sits there; None: nobody."""
     name: str
+    """The display name of who sits there, or empty."""
     connected: bool
+    """Whether who sits there is connected; False for a free seat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +58,23 @@ class RoomView:
     """One room."""
 
     app: AppId
+    """Whose room."""
     room_id: RoomId
+    """Which room."""
     name: str
+    """Its display name."""
     owner: UserId
+    """Who made it, and is in it for as long as it lives."""
     cover: str
+    """URL of a picture, or empty."""
     created_at: float
     """Unix seconds."""
     seats: tuple[SeatView, ...]
+    """All seats, in order of their index."""
     audience_count: int
     """Members besides the owner."""
     member_count: int
+    """Members, the owner included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +82,22 @@ class RoomCard:
     """One room in a list."""
 
     room_id: RoomId
+    """Which room."""
     name: str
+    """Its display name."""
     owner: UserId
+    """Who made it."""
     owner_name: str
+    """The owner's display name."""
     cover: str
+    """URL of a picture, or empty."""
     created_at: float
+    """Unix seconds."""
     audience_count: int
+    """Members besides the owner."""
     member_count: int
+    """Members, the owner included."""
     seats_taken: int
+    """Seats somebody sits on, the owner's included."""
     seats_count: int
+    """All seats."""

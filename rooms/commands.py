@@ -1,0 +1,149 @@
+"""What can be wished of a room: frozen wishes, checked when they are made.
+
+`by` is who wishes. A wish that only the server can have (it alone sees connections and clocks) has no `by`.
+
+Pure: values in, a refusal (100002) or a command out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rooms.events import DismissReason
+from rooms.ids import MAX_COVER, MAX_NAME, UserId, number_fault, refuse_faults, room_id_fault, text_fault, user_id_fault
+
+__all__ = [
+    "Command", "Create", "Dismiss", "Drop", "Enter", "Kick", "KickFromSeat", "Leave", "LeaveSeat", "Lose",
+    "MemberCommand", "TakeSeat",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A room is to be made. Not a command to a room, for there is none yet: `Rooms` carries it out."""
+
+    by: UserId
+    """Who will be the owner."""
+    name: str
+    """The owner's display name, at most 100 bytes."""
+    connection: str
+    """The owner's connection, an opaque key of signaling."""
+    room_id: str | None
+    """The wished id; None lets the server choose."""
+    room_name: str | None
+    """The room's display name, at most 100 bytes; None or empty: its id."""
+    seats: int | None
+    """How many seats, the owner's included; None: as many as the edition has."""
+    cover: str | None
+    """URL of a picture, at most 200 bytes."""
+    max_members: int | None
+    """The room's own limit of members, the owner included; None: only the edition's."""
+
+    def __post_init__(self) -> None:
+        refuse_faults(
+            user_id_fault(self.by),
+            text_fault("A member's name", self.name, MAX_NAME),
+            room_id_fault(self.room_id) if self.room_id is not None else None,
+            text_fault("A room's name", self.room_name or "", MAX_NAME),
+            number_fault("The number of seats", self.seats),
+            text_fault("A cover", self.cover or "", MAX_COVER),
+            number_fault("The number of members", self.max_members),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """A user becomes a member, or a member is here by another connection."""
+
+    by: UserId
+    """Who enters."""
+    name: str
+    """Its display name, at most 100 bytes."""
+    connection: str
+    """The connection it is here by from now on."""
+
+    def __post_init__(self) -> None:
+        refuse_faults(user_id_fault(self.by), text_fault("A member's name", self.name, MAX_NAME))
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A member goes; when it is the owner, the room ends."""
+
+    by: UserId
+    """Who goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """The room is to end."""
+
+    by: UserId | None
+    """The owner, or None for the server itself."""
+    reason: DismissReason
+    """What everybody is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kick:
+    """A member is put out of the room."""
+
+    by: UserId
+    """Who wishes it."""
+    user: UserId
+    """Who has to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSeat:
+    """A member sits down."""
+
+    by: UserId
+    """Who sits down."""
+    index: int | None
+    """On which seat, from 0; None: the first free one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveSeat:
+    """A member stands up and stays in the room."""
+
+    by: UserId
+    """Who stands up."""
+
+
+@dataclass(frozen=True, slots=True)
+class KickFromSeat:
+    """A member is made to stand up and stays in the room."""
+
+    by: UserId
+    """Who wishes it."""
+    user: UserId
+    """Who has to stand up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The server saw a connection go: a grace time begins, if the member is here by no other one by now."""
+
+    user: UserId
+    """Whose connection it was."""
+    connection: str
+    """The connection that is gone."""
+    grace_until: float
+    """Unix seconds at which the member is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """The server saw a grace time end; harmless when the member came back in time."""
+
+    user: UserId
+    """Whose grace time it was."""
+    grace_until: float
+    """The end of that grace time, which tells it from a later one of the same member."""
+
+
+MemberCommand = Enter | Leave | Dismiss | Kick | TakeSeat | LeaveSeat | KickFromSeat
+"""What members may wish; the table of permissions has a row for each."""
+Command = MemberCommand | Drop | Lose

@@ -1,0 +1,71 @@
+"""A node's rooms over a small billing, with a clock that tests move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fake_entitlements import FakeEntitlements
+
+from billing.interface import AppId, Gauge
+from rooms.interface import RoomEvent, Rooms, RoomView, UserId
+
+APP = AppId(1400000001)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class House:
+    """Everything a test needs, with short words for what it does often."""
+
+    def __init__(self, **limits: int | None) -> None:
+        self.clock = Clock()
+        self.billing = FakeEntitlements(self.clock, **limits)
+        self.events: list[RoomEvent] = []
+        self.rooms = Rooms(self.billing, clock=self.clock, listener=self.events.append)
+
+    async def create(self, user: str = "olga", room_id: str | None = "r", **wish: Any) -> RoomView:
+        wish = {"name": user.title(), "connection": f"c_{user}"} | wish
+        return await self.rooms.create(APP, UserId(user), room_id=room_id, **wish)
+
+    async def enter(self, user: str, room_id: str = "r", connection: str | None = None) -> RoomView:
+        return await self.rooms.enter(
+            APP, UserId(user), name=user.title(), connection=connection or f"c_{user}", room_id=room_id
+        )
+
+    async def drop(self, user: str, room_id: str = "r", connection: str | None = None) -> None:
+        await self.rooms.disconnected(APP, room_id, UserId(user), connection or f"c_{user}")
+
+    async def pass_seconds(self, seconds: float) -> None:
+        """Ticks once a second, as a node does."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now = min(self.clock.now + 1, end)
+            await self.rooms.tick()
+
+    def told(self) -> list[str]:
+        """Names of the events since the last call."""
+        names = [type(event).__name__ for event in self.events]
+        self.events.clear()
+        return names
+
+    def audience_leases(self, room_id: str = "r") -> set[str]:
+        return self.billing.holders(APP, Gauge.AUDIENCE, f"{APP}:{room_id}")
+
+    def seat_leases(self, room_id: str = "r") -> set[str]:
+        return self.billing.holders(APP, Gauge.SEATS, f"{APP}:{room_id}")
+
+    def room_leases(self) -> set[str]:
+        return self.billing.holders(APP, Gauge.ROOMS)
+
+    def check_nothing_is_left(self) -> None:
+        assert not any(self.rooms.statistics().values())
+        assert self.billing.held == {}
+        assert self.rooms._homes == {}
+        assert self.rooms._where == {}
+        assert self.rooms._reserved == {}

@@ -1,0 +1,282 @@
+"""One room, without billing and without a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from billing.interface import AppId
+from rooms.commands import (
+    Command,
+    Dismiss,
+    Drop,
+    Enter,
+    Kick,
+    KickFromSeat,
+    Leave,
+    LeaveSeat,
+    Lose,
+    TakeSeat,
+)
+from rooms.errors import RoomRefused
+from rooms.events import (
+    ConnectionReplaced,
+    DismissReason,
+    LeaveReason,
+    MemberDropped,
+    MemberEntered,
+    MemberLeft,
+    MemberReturned,
+    RoomCreated,
+    RoomDismissed,
+    SeatsChanged,
+)
+from rooms.ids import RoomId, UserId
+from rooms.room import Room
+from rooms.seats import Seats
+from rooms.views import Role
+
+APP, R = AppId(7), RoomId("r")
+OWNER, A, B, X = (UserId(name) for name in ("olga", "anna", "ben", "xaver"))
+NOW = 5000.0
+
+
+def room(*audience: UserId, seats: int = 3, max_members: int | None = None) -> Room:
+    made = Room(APP, R, "Room", OWNER, "", NOW, Seats(seats), max_members)
+    made.open("Olga", "c_olga", NOW)
+    for user in audience:
+        made.apply(Enter(user, user.title(), f"c_{user}"), NOW)
+    return made
+
+
+def names(made: Room) -> list[str | None]:
+    return [seat.user for seat in made.view().seats]
+
+
+# Opening
+
+
+def test_the_owner_is_in_on_seat_0_from_the_first_event() -> None:
+    made = Room(APP, R, "Room", OWNER, "pic", NOW, Seats(2))
+
+    created, entered = made.open("Olga", "c_olga", NOW)
+
+    assert isinstance(created, RoomCreated)
+    assert (created.card.seats_taken, created.card.seats_count, created.card.member_count) == (1, 2, 1)
+    assert (created.card.owner_name, created.card.cover, created.at) == ("Olga", "pic", NOW)
+    assert isinstance(entered, MemberEntered)
+    assert (entered.member.role, entered.member.seat, entered.audience_count) == (Role.OWNER, 0, 0)
+
+
+# Transitions
+
+
+def test_who_enters_is_audience_without_a_seat() -> None:
+    made = room()
+
+    (event,) = made.apply(Enter(A, "Anna", "c1"), NOW + 1)
+
+    assert event == MemberEntered(APP, R, NOW + 1, made.member(A), 1)
+    assert (made.member(A).role, made.member(A).seat, made.member(A).connected) == (Role.AUDIENCE, None, True)
+
+
+def test_who_leaves_a_seat_by_leaving_the_room_says_so_before_the_seats_change() -> None:
+    made = room(A)
+    made.apply(TakeSeat(A, 2), NOW)
+
+    left, seats = made.apply(Leave(A), NOW)
+
+    assert left == MemberLeft(APP, R, NOW, A, LeaveReason.LEFT, 0, 2)
+    assert isinstance(seats, SeatsChanged)
+    assert [seat.user for seat in seats.seats] == [OWNER, None, None]
+
+
+def test_who_leaves_from_no_seat_changes_no_seats() -> None:
+    made = room(A, B)
+
+    assert made.apply(Leave(A), NOW) == [MemberLeft(APP, R, NOW, A, LeaveReason.LEFT, 1, None)]
+
+
+def test_the_owner_leaving_ends_the_room() -> None:
+    made = room(A, B)
+
+    assert made.apply(Leave(OWNER), NOW) == [RoomDismissed(APP, R, NOW, DismissReason.BY_OWNER, (OWNER, A, B))]
+    assert made.over
+    assert (len(made.members), made.seats.taken) == (0, 0)
+
+
+@pytest.mark.parametrize("by", [OWNER, None])
+def test_the_owner_and_the_server_may_dismiss(by: UserId | None) -> None:
+    made = room(A)
+
+    assert made.apply(Dismiss(by, DismissReason.BY_SERVER), NOW) == [
+        RoomDismissed(APP, R, NOW, DismissReason.BY_SERVER, (OWNER, A))
+    ]
+
+
+def test_a_kicked_member_is_out_with_its_seat() -> None:
+    made = room(A)
+    made.apply(TakeSeat(A, None), NOW)
+
+    left, _ = made.apply(Kick(OWNER, A), NOW)
+
+    assert left == MemberLeft(APP, R, NOW, A, LeaveReason.KICKED, 0, 1)
+
+
+def test_a_member_made_to_stand_up_stays() -> None:
+    made = room(A)
+    made.apply(TakeSeat(A, 1), NOW)
+
+    (event,) = made.apply(KickFromSeat(OWNER, A), NOW)
+
+    assert isinstance(event, SeatsChanged)
+    assert made.member(A).seat is None
+
+
+def test_a_seat_is_taken_and_left() -> None:
+    made = room(A)
+
+    made.apply(TakeSeat(A, None), NOW)
+    assert names(made) == [OWNER, A, None]
+    made.apply(LeaveSeat(A), NOW)
+    assert names(made) == [OWNER, None, None]
+
+
+# Connections
+
+
+def test_a_dropped_member_keeps_its_seat_and_shows_as_not_connected() -> None:
+    made = room(A)
+    made.apply(TakeSeat(A, 1), NOW)
+
+    assert made.apply(Drop(A, "c_anna", NOW + 30), NOW) == [MemberDropped(APP, R, NOW, A)]
+
+    seat = made.view().seats[1]
+    assert (seat.user, seat.connected, made.member(A).connected) == (A, False, False)
+
+
+def test_a_drop_of_an_old_connection_or_of_a_stranger_means_nothing() -> None:
+    made = room(A)
+    made.apply(Enter(A, "Anna", "c2"), NOW)
+
+    assert made.apply(Drop(A, "c_anna", NOW + 30), NOW) == []
+    assert made.apply(Drop(X, "c", NOW + 30), NOW) == []
+    assert made.member(A).connected
+
+
+def test_a_second_drop_of_the_same_connection_does_not_begin_the_grace_again() -> None:
+    made = room(A)
+    made.apply(Drop(A, "c_anna", NOW + 30), NOW)
+
+    assert made.apply(Drop(A, "c_anna", NOW + 60), NOW + 30) == []
+    assert made.members.get(A).grace_until == NOW + 30
+
+
+@pytest.mark.parametrize("connection", ["c_anna", "c2"])
+def test_who_enters_within_the_grace_is_back_on_its_seat(connection: str) -> None:
+    made = room(A)
+    made.apply(TakeSeat(A, 1), NOW)
+    made.apply(Drop(A, "c_anna", NOW + 30), NOW)
+
+    assert made.apply(Enter(A, "Anna", connection), NOW + 9) == [MemberReturned(APP, R, NOW + 9, A, connection)]
+    assert (made.member(A).seat, made.member(A).connected, made.member(A).connection) == (1, True, connection)
+
+
+def test_who_enters_by_another_connection_replaces_the_old_one() -> None:
+    made = room(A)
+
+    assert made.apply(Enter(A, "Anna", "c2"), NOW) == [ConnectionReplaced(APP, R, NOW, A, "c_anna", "c2")]
+    assert made.apply(Enter(A, "Anna", "c2"), NOW) == []
+    assert made.view().member_count == 2
+
+
+def test_a_lost_member_is_out_and_a_lost_owner_ends_the_room() -> None:
+    made = room(A, B)
+    made.apply(Drop(A, "c_anna", NOW + 30), NOW)
+    made.apply(Drop(OWNER, "c_olga", NOW + 90), NOW)
+
+    assert made.apply(Lose(A, NOW + 30), NOW + 30) == [MemberLeft(APP, R, NOW + 30, A, LeaveReason.LOST, 1, None)]
+    assert made.apply(Lose(OWNER, NOW + 90), NOW + 90) == [
+        RoomDismissed(APP, R, NOW + 90, DismissReason.OWNER_LOST, (OWNER, B))
+    ]
+
+
+def test_the_end_of_an_earlier_grace_does_not_end_a_later_one() -> None:
+    made = room(A)
+    made.apply(Drop(A, "c_anna", NOW + 30), NOW)
+    made.apply(Enter(A, "Anna", "c2"), NOW + 1)
+    made.apply(Drop(A, "c2", NOW + 40), NOW + 10)
+
+    assert made.apply(Lose(A, NOW + 30), NOW + 30) == []
+    assert made.apply(Lose(X, NOW + 30), NOW + 30) == []
+    assert made.apply(Lose(A, NOW + 40), NOW + 40) != []
+
+
+# Refusals
+
+
+def full() -> Room:
+    return room(A, max_members=2)
+
+
+def seated() -> Room:
+    made = room(A, B, seats=2)
+    made.apply(TakeSeat(A, 1), NOW)
+    return made
+
+
+def ended() -> Room:
+    made = room(A)
+    made.apply(Leave(OWNER), NOW)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("given", "command", "code", "name"),
+    [
+        (full, Enter(X, "X", "c"), 100008, "room_full"),
+        (seated, TakeSeat(B, 7), 100002, "bad_parameter"),
+        (seated, TakeSeat(B, 1), 100201, "seat_occupied"),
+        (seated, TakeSeat(B, 0), 100201, "seat_occupied"),
+        (seated, TakeSeat(A, None), 100203, "already_seated"),
+        (seated, TakeSeat(OWNER, None), 100203, "already_seated"),
+        (seated, TakeSeat(B, None), 100205, "seats_full"),
+        (seated, LeaveSeat(B), 100206, "not_seated"),
+        (seated, LeaveSeat(OWNER), 100006, "no_permission"),
+        (seated, KickFromSeat(OWNER, B), 100206, "not_seated"),
+        (seated, KickFromSeat(OWNER, X), 100005, "not_in_room"),
+        (seated, KickFromSeat(OWNER, OWNER), 100006, "no_permission"),
+        (seated, KickFromSeat(B, A), 100006, "no_permission"),
+        (seated, Kick(OWNER, X), 100005, "not_in_room"),
+        (seated, Kick(OWNER, OWNER), 100006, "no_permission"),
+        (seated, Kick(A, B), 100006, "no_permission"),
+        (seated, Dismiss(A, DismissReason.BY_OWNER), 100006, "no_permission"),
+        (seated, Dismiss(X, DismissReason.BY_OWNER), 100005, "not_in_room"),
+        (seated, Leave(X), 100005, "not_in_room"),
+        (seated, TakeSeat(X, None), 100005, "not_in_room"),
+        (ended, Enter(X, "X", "c"), 100004, "no_such_room"),
+        (ended, Leave(A), 100004, "no_such_room"),
+        (ended, Dismiss(None, DismissReason.BY_SERVER), 100004, "no_such_room"),
+        (ended, Drop(A, "c_anna", NOW), 100004, "no_such_room"),
+    ],
+)
+def test_a_refusal_has_its_code_and_changes_nothing(
+    given: Callable[[], Room], command: Command, code: int, name: str
+) -> None:
+    made = given()
+    before = made.view()
+
+    for refusing in (lambda: made.check(command), lambda: made.apply(command, NOW)):
+        with pytest.raises(RoomRefused) as refused:
+            refusing()
+        assert (refused.value.code, refused.value.name) == (code, name)
+        assert refused.value.sentence.endswith(".")
+    assert made.view() == before
+
+
+def test_a_full_room_lets_its_members_come_back() -> None:
+    made = full()
+    made.apply(Drop(A, "c_anna", NOW + 30), NOW)
+
+    assert made.apply(Enter(A, "Anna", "c2"), NOW) == [MemberReturned(APP, R, NOW, A, "c2")]
