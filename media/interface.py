@@ -115,6 +115,11 @@ class Publishing(Protocol):
         """Pictures above `max_pixels` are not forwarded from now on."""
         ...
 
+    @property
+    def last_seen(self) -> float:
+        """Monotonic seconds of the last authentic sign of life."""
+        ...
+
     def close(self, reason: str) -> None: ...
 
 
@@ -122,6 +127,11 @@ class Viewing(Protocol):
     """A peer that receives."""
 
     peer: str
+
+    @property
+    def last_seen(self) -> float:
+        """Monotonic seconds of the last authentic sign of life."""
+        ...
 
     def want(self, publications: Sequence[str]) -> None:
         """From now on it shall receive exactly these; takes effect with the next offer and its answer."""

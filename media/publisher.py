@@ -146,6 +146,10 @@ class Publisher:
             publication.up.max_pixels = max_pixels
             self._notice_picture(publication)
 
+    @property
+    def last_seen(self) -> float:
+        return self.connection.last_seen
+
     def close(self, reason: str) -> None:
         self.connection.close(reason)
 

@@ -111,6 +111,10 @@ class Viewer:
                 slot.publication.detach(slot.down)
         self._attach_all()
 
+    @property
+    def last_seen(self) -> float:
+        return self.connection.last_seen
+
     def close(self, reason: str) -> None:
         self.connection.close(reason)
 

@@ -69,7 +69,13 @@ async def node(
 
         stays = Stays()
         tasks = await stack.enter_async_context(_tasks())
-        conductor = Conductor(stays, billing, lost=lambda stay: tasks(whip.end_lost(stay)))
+        meter = UsageMeter(stays, billing)
+        conductor = Conductor(
+            stays,
+            billing,
+            lost=lambda stay: tasks(whip.end_lost(stay)),
+            settle=lambda stay: meter.finish(stay, wall=wall(), monotonic=monotonic()),
+        )
         rooms = Rooms(billing, clock=wall, listener=conductor.handle_room)
         stack.push_async_callback(rooms.close)
 
@@ -106,7 +112,7 @@ async def node(
 
         tasks(conductor.make_offers())
         tasks(_every_second(lambda: rooms.tick(), "rooms"))
-        tasks(_meter(UsageMeter(stays, billing), sfu, wall, monotonic))
+        tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
         host = settings.host if ":" not in settings.host else f"[{settings.host}]"
         yield Node(f"http://{host}:{port}/", demo_app, billing, rooms, sfu)

@@ -159,8 +159,7 @@ class Calls:
 
     async def media_unpublish(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
         stay = self._stay(caller)
-        if stay.publishing is not None:
-            stay.publishing.close("the member stopped publishing")
+        self._conductor.end_publishing(stay, "the member stopped publishing")
         return {}
 
     async def media_mute(self, caller: Caller, params: messages.Mute) -> dict[str, Any]:

@@ -54,11 +54,15 @@ def notification(method: str, params: Mapping[str, Any]) -> str:
 class Conductor:
     """Listens to rooms and media, and speaks to members."""
 
-    def __init__(self, stays: Stays, usage: UsageSink, *, lost: Callable[[Stay], None]) -> None:
-        """`lost` is called when the media of a member that has no WebSocket is gone."""
+    def __init__(
+        self, stays: Stays, usage: UsageSink, *, lost: Callable[[Stay], None], settle: Callable[[Stay], None]
+    ) -> None:
+        """`lost` is called when the media of a member that has no WebSocket is gone; `settle` before a stay ends, so
+        that the seconds it has proven since the last tick are reported."""
         self._stays = stays
         self._usage = usage
         self._lost = lost
+        self._settle = settle
         self._outlets: dict[str, Outlet] = {}
         self._stale: dict[Stay, None] = {}  # stays whose subscriptions are to be brought up to date, in order
         self._awake = asyncio.Event()
@@ -153,8 +157,8 @@ class Conductor:
     def _seated(self, event: SeatsChanged) -> None:
         holders = {seat.user for seat in event.seats}
         for stay in self._stays.of_room(event.app, event.room_id):
-            if stay.publishing is not None and stay.user not in holders:
-                stay.publishing.close("the seat was left")
+            if stay.user not in holders:
+                self.end_publishing(stay, "the seat was left")
         self._tell(event, "seat.changed", {"seats": messages.seats(event.seats)})
 
     def _dismissed(self, event: RoomDismissed) -> None:
@@ -165,6 +169,7 @@ class Conductor:
     def _end(self, stay: Stay, reason: str) -> None:
         self._stays.remove(stay)
         self._stale.pop(stay, None)
+        self._settle(stay)
         self._close_media(stay, f"the member left: {reason}")
         self._usage.end(stay.session)
         if stay.outlet is not None:
@@ -239,6 +244,15 @@ class Conductor:
             self._tell_room(stay, "publication.added", {"publication": self.publication(stay, view)})
         if gone or new:
             self._refresh(other for other in self._stays.of_room(stay.app, stay.room_id) if other is not stay)
+
+    def end_publishing(self, stay: Stay, reason: str) -> None:
+        """Ends what `stay` publishes, at its own wish or by the rules: no media.closed, it knows."""
+        publishing = stay.publishing
+        if publishing is not None:
+            stay.publishing = None
+            self._stays.unbind(publishing.peer)
+            publishing.close(reason)
+            self.tell_publications(stay)
 
     def tell_muted(self, stay: Stay, publication_id: str, muted: bool) -> None:
         view = stay.announced.get(publication_id)

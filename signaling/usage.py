@@ -54,6 +54,13 @@ class UsageMeter:
             proven[stay.session] = wall - (monotonic - last_seen)
         self._report(proven)
 
+    def finish(self, stay: Stay, *, wall: float, monotonic: float) -> None:
+        """The stay is about to end: reports what it has proven since the last tick."""
+        pending = self._pending.pop(stay.session, None)
+        seen = max((peer.last_seen for peer in (stay.publishing, stay.viewing) if peer is not None), default=None)
+        if pending is not None and seen is not None:
+            self._drain(stay.session, pending, wall - (monotonic - seen))
+
     def _by_stay(self, facts: Iterable[FlowFact]) -> Iterable[tuple[Stay, int, float]]:
         """Facts summed over the peers of each member."""
         sums: dict[Stay, tuple[int, float]] = {}
@@ -69,7 +76,10 @@ class UsageMeter:
             if session not in proven:  # its media is gone: what was not proven is not billed
                 del self._pending[session]
                 continue
-            seconds = self._pending[session].seconds
-            while seconds and seconds[0][0] + 1 <= proven[session]:
-                second, pixels = seconds.popleft()
-                self._sink.observe(session, second, pixels)
+            self._drain(session, self._pending[session], proven[session])
+
+    def _drain(self, session: Session, pending: _Pending, proven: float) -> None:
+        seconds = pending.seconds
+        while seconds and seconds[0][0] + 1 <= proven:
+            second, pixels = seconds.popleft()
+            self._sink.observe(session, second, pixels)

@@ -206,8 +206,7 @@ class Whip:
         if stay is None:
             return
         if stay.outlet is not None and stay.outlet is not resource:
-            if stay.publishing is not None:
-                stay.publishing.close("the publisher stopped")
+            self._conductor.end_publishing(stay, "the publisher stopped")
             return
         await self._rooms.leave(who.app, resource.room_id, who.user)
 
