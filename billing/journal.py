@@ -157,7 +157,7 @@ class Journal:
             connection.close()
         except sqlite3.Error as error:
             logger.critical("the journal cannot be written: %s", error)
-            self.failure = error
+            self.failure = error  # also when no write was waiting for the answer
 
     def _next_batch(self) -> list[_Write] | None:
         """What has gathered, at least one; None when the journal is closed."""
@@ -199,6 +199,8 @@ class Journal:
     def _settle(self, batch: list[_Write], error: Exception | None) -> None:
         if error is None:
             self.acknowledged += len(batch)
+        else:
+            self.failure = error
         for write in batch:
             if write.done.cancelled():
                 continue
