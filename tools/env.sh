@@ -48,7 +48,7 @@ ensure_environment() {
     wanted=$(cat requirements.lock pyproject.toml | sha256sum)
     if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         say "installing the locked packages (once)"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
             --constraint requirements.lock --editable ".${extra:+[$extra]}" || exit 1
         printf '%s\n' "$wanted" >"$stamp"
     fi
