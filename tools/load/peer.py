@@ -88,6 +88,9 @@ class ClientPeer:
             raise ConnectionError("the DTLS handshake failed")
 
     async def close(self) -> None:
+        """Harmless when repeated."""
+        if self._socket.fileno() < 0:
+            return
         for task in self._tasks:
             task.cancel()
         if self._dtls is not None:

@@ -1,0 +1,299 @@
+"""The node's media end to end, with lean clients in the same process."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiortc import rtcdtlstransport
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from media.drops import Drop
+from media.errors import MediaRefused
+from media.interface import MediaEvent, PeerClosed, PeerConnected, PictureChanged
+from media.sfu import Sfu
+from media.transport import gnutls_client
+from media.transport.aiortc_seam import DtlsClient, DtlsServer, NodeCertificate, check_contract
+from media.transport.gnutls_client import GnutlsClient
+from media.transport.peer import CONSENT, HANDSHAKE_TIMEOUT, SILENCE
+from tools.load.peer import ClientPeer
+from tools.load.whip import VIDEO, _offer, _vp8
+
+MAX = 4096 * 2160
+
+
+async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+class Stage:
+    """An SFU, and what it told."""
+
+    def __init__(self) -> None:
+        self.events: list[MediaEvent] = []
+        self.clients: list[ClientPeer] = []
+        self.sfu = Sfu(listener=self.events.append)
+
+    def client(self) -> ClientPeer:
+        """One that is closed in the end."""
+        self.clients.append(ClientPeer())
+        return self.clients[-1]
+
+    async def publish(self) -> tuple[ClientPeer, str]:
+        """A connected publisher of audio and VP8, and the id of its video."""
+        client = self.client()
+        publishing = self.sfu.publish(_offer(client, "sendonly"), {}, max_pixels=MAX)
+        await client.connect(publishing.answer)
+        await until(lambda: PeerConnected(publishing.peer) in self.events)
+        return client, next(view.id for view in publishing.publications if view.kind == "video")
+
+    async def watch(self, *publications: str) -> ClientPeer:
+        """A connected player of those."""
+        client = self.client()
+        viewing = self.sfu.play(_offer(client, "recvonly"), publications)
+        await client.connect(viewing.answer)
+        await until(lambda: PeerConnected(viewing.peer) in self.events)
+        return client
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    stage = Stage()
+    await stage.sfu.start(["127.0.0.1"], 0)
+    yield stage
+    for client in stage.clients:
+        await client.close()
+    await stage.sfu.close()
+
+
+def frame(number: int, *, key: bool) -> bytes:
+    head = bytes((0x80, VIDEO)) + number.to_bytes(2, "big") + (3000 * number).to_bytes(4, "big") + b"\x00\x00\x00\x05"
+    return head + _vp8(key, True) + bytes((number,)) * 300
+
+
+def test_the_installed_packages_are_what_the_seam_was_written_for() -> None:
+    check_contract()
+
+
+async def test_viewers_get_a_key_frame_first_and_then_everything_in_order(stage: Stage) -> None:
+    host, video = await stage.publish()
+    heard: list[list[int]] = [[], []]
+    for inbox in heard:
+        viewer = await stage.watch(video)
+        viewer.on_packet = lambda packet, inbox=inbox, viewer=viewer: (  # type: ignore[misc]
+            inbox.append(packet[3]) if viewer.decrypts(packet) else None
+        )
+    for number in range(20):
+        host.send_rtp(frame(number, key=number == 4))
+    await until(lambda: all(len(inbox) == 16 for inbox in heard))
+
+    assert heard == [list(range(4, 20))] * 2
+    pictures = [event.publication for event in stage.events if isinstance(event, PictureChanged)]
+    assert [(picture.width, picture.height) for picture in pictures] == [(1280, 720)]
+    assert {fact.pixels for fact in stage.sfu.flow()} == {0, 1280 * 720}
+
+
+async def test_when_all_have_left_nothing_is_left(stage: Stage) -> None:
+    before = len(asyncio.all_tasks())
+    host, video = await stage.publish()
+    viewers = [await stage.watch(video) for _ in range(3)]
+    for client in (*viewers, host):
+        await client.close()
+    await until(lambda: sum(isinstance(event, PeerClosed) for event in stage.events) == 4)
+    await until(lambda: len(asyncio.all_tasks()) <= before)
+
+    statistics = dict(stage.sfu.statistics())
+    for counter in ("packets_received", "packets_sent", "bytes_sent"):
+        del statistics[counter]
+    assert not any(statistics.values()), statistics
+
+
+@pytest.mark.parametrize("change", [("VP8/90000", "X/90000"), ("a=rtcp-mux", "a=x"), ("sendonly", "inactive")])
+async def test_a_refused_publisher_leaves_nothing(stage: Stage, change: tuple[str, str]) -> None:
+    offer = _offer(stage.client(), "sendonly").replace(*change)
+    with pytest.raises(MediaRefused):
+        stage.sfu.publish(offer, {}, max_pixels=MAX)
+    await asyncio.sleep(0)
+
+    assert not any(stage.sfu.statistics().values())
+
+
+async def test_a_lost_packet_is_asked_for_and_a_key_frame_too(stage: Stage) -> None:
+    host, video = await stage.publish()
+    feedback: list[bytes] = []
+    host.on_rtcp = feedback.append
+    await stage.watch(video)
+    host.send_rtp(frame(0, key=False))
+    host.send_rtp(frame(2, key=False))
+    await until(lambda: any(packet[:2] == b"\x81\xcd" for packet in feedback))
+    await until(lambda: any(packet[:2] == b"\x81\xce" for packet in feedback))
+
+    nack = next(packet for packet in feedback if packet[:2] == b"\x81\xcd")
+    assert nack[12:14] == b"\x00\x01"
+
+
+async def test_media_follows_a_viewer_to_its_new_address(stage: Stage) -> None:
+    host, video = await stage.publish()
+    viewer = await stage.watch(video)
+    host.send_rtp(frame(0, key=True))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+        elsewhere.bind(("127.0.0.1", 0))
+        elsewhere.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendto(elsewhere, viewer._check(), ("127.0.0.1", stage.sfu.udp_port))
+        answer = await asyncio.wait_for(loop.sock_recv(elsewhere, 2048), 2)
+        assert answer[:2] == b"\x01\x01"
+
+        host.send_rtp(frame(1, key=False))
+        packet = await asyncio.wait_for(loop.sock_recv(elsewhere, 2048), 2)
+        assert viewer.decrypts(memoryview(packet))
+
+
+async def test_a_check_with_a_wrong_password_moves_nobody(stage: Stage) -> None:
+    _, video = await stage.publish()
+    viewer = await stage.watch(video)
+    viewer._remote = (viewer._remote[0], "x" * 24)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(viewer._check(), ("127.0.0.1", stage.sfu.udp_port))
+        await until(lambda: stage.sfu.drops[Drop.UNAUTHENTIC_STUN] == 1)
+    viewer._remote = ("", "")
+
+
+async def test_who_falls_silent_or_stops_checking_is_taken_for_gone(stage: Stage) -> None:
+    await stage.publish()
+    (publisher,) = stage.sfu._publishers.values()
+    peer = publisher.connection
+    now = time.monotonic()
+
+    assert peer.expired(now) is None
+    assert peer.expired(now + SILENCE + 1) == "no sign of life"
+    peer.last_seen = now + CONSENT + 1
+    peer._checks = 10
+    assert peer.expired(now + CONSENT + 1) == "its checks stopped"
+    peer._checks = 1  # FFmpeg checks once and then only sends
+    assert peer.expired(now + CONSENT + 1) is None
+    peer.srtp = None
+    assert peer.expired(peer.created + HANDSHAKE_TIMEOUT + 1) == "no connection came about"
+
+
+# DTLS
+
+
+class Wire:
+    """Half of a pretend wire between two ends."""
+
+    role = "controlled"
+
+    def __init__(self) -> None:
+        self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self.other: Wire | None = None
+        self.sizes: list[int] = []
+
+    async def _recv(self) -> bytes:
+        return await self.inbox.get()
+
+    async def _send(self, data: bytes) -> None:
+        assert self.other is not None
+        self.sizes.append(len(data))
+        self.other.inbox.put_nowait(data)
+
+
+def pair() -> tuple[Wire, Wire]:
+    left, right = Wire(), Wire()
+    left.other, right.other = right, left
+    return left, right
+
+
+def long_certificate() -> NodeCertificate:
+    """A certificate of more than two datagrams."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "long")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    names = [x509.DNSName(f"a-rather-long-name-{number}.example") for number in range(70)]
+    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return NodeCertificate(key, builder.sign(key, hashes.SHA256()))
+
+
+async def test_a_flight_longer_than_a_datagram_completes() -> None:
+    server_wire, client_wire = pair()
+    certificate, other = long_certificate(), NodeCertificate.generateCertificate()
+    server, client = DtlsServer(server_wire, certificate), DtlsClient(client_wire, other)
+
+    keys = await asyncio.wait_for(
+        asyncio.gather(server.handshake(other.fingerprint), client.handshake(certificate.fingerprint)), 5
+    )
+    assert all(pair is not None and pair.profile == "SRTP_AEAD_AES_128_GCM" for pair in keys)
+    assert sum(server_wire.sizes) > 2400
+    assert max(server_wire.sizes) <= 1200
+    await client.stop()
+    await server.stop()
+
+
+async def test_another_certificate_than_announced_is_refused() -> None:
+    server_wire, client_wire = pair()
+    certificate, other = NodeCertificate.generateCertificate(), NodeCertificate.generateCertificate()
+    server, client = DtlsServer(server_wire, certificate), DtlsClient(client_wire, other)
+
+    keys = await asyncio.wait_for(
+        asyncio.gather(server.handshake(certificate.fingerprint), client.handshake(certificate.fingerprint)), 5
+    )
+    assert keys[0] is None
+    await client.stop()
+    await server.stop()
+
+
+async def test_records_that_cannot_be_digested_do_not_close_a_transport() -> None:
+    server_wire, client_wire = pair()
+    certificate = NodeCertificate.generateCertificate()
+    server, client = DtlsServer(server_wire, certificate), DtlsClient(client_wire, certificate)
+    await asyncio.gather(server.handshake(certificate.fingerprint), client.handshake(certificate.fingerprint))
+    for hostile in (b"", b"\x16" * 40, b"\x80" * 1600):
+        server_wire.inbox.put_nowait(hostile)
+    await until(server_wire.inbox.empty)
+
+    assert server.state == "connected"
+    assert server.hostile_records >= 1
+    await client.stop()
+    await until(lambda: server.state == "closed")
+    await server.stop()
+
+
+@pytest.mark.skipif(not gnutls_client.is_available(), reason="GnuTLS is not on this system (it is on every Debian)")
+async def test_gnutls_meets_a_server_with_a_fitting_and_with_another_certificate() -> None:
+    for honest in (True, False):
+        server_wire, client_wire = pair()
+        certificate, other = NodeCertificate.generateCertificate(), NodeCertificate.generateCertificate()
+        server, client = DtlsServer(server_wire, certificate), GnutlsClient(client_wire, other)
+        expected = certificate if honest else other
+        ours, theirs = await asyncio.wait_for(
+            asyncio.gather(client.handshake(expected.fingerprint), server.handshake(other.fingerprint)), 5
+        )
+        assert (ours is not None) == honest
+        if ours is not None:
+            assert ours.profile == "SRTP_AES128_CM_SHA1_80"
+            assert theirs is not None
+            closed: list[bool] = []
+            client.on_closed(lambda closed=closed: closed.append(True))
+            await server.stop()
+            await until(lambda closed=closed: closed)
+        await client.stop()
+        await client.stop()
+        await server.stop()
+
+
+def test_the_fingerprint_is_the_certificates() -> None:
+    certificate = NodeCertificate.generateCertificate()
+
+    assert re.fullmatch(r"sha-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}", certificate.fingerprint)
+    assert rtcdtlstransport.certificate_digest(certificate._cert, "sha-256") in certificate.fingerprint
