@@ -17,7 +17,8 @@ from aiohttp import hdrs, web
 
 from billing.interface import AppId, Bucket, UsageReader
 from signaling import usersig
-from signaling.errors import ProtocolError, as_protocol_error, bad_parameter, invalid_params
+from signaling.errors import ProtocolError, bad_parameter, invalid_params
+from signaling.http_refusals import told
 from signaling.identity import ADMINISTRATOR, Identities
 
 __all__ = ["Books", "HttpApi", "HEADERS"]
@@ -98,12 +99,12 @@ class HttpApi:
             web.get("/room/{room_id}", self._page("room.html")),
             web.get("/favicon.ico", self._page("icon.svg")),
             web.static("/web", self._web),
-            web.get("/demo/credentials", _told(self._demo_credentials)),
-            web.get("/v1/apps/{app}/usage", _told(self._usage)),
-            web.post("/v1/accounts", _told(self._create_account)),
-            web.post("/v1/apps", _told(self._create_app)),
-            web.post("/v1/apps/{app}/trial", _told(self._start_trial)),
-            web.put("/v1/apps/{app}/edition", _told(self._assign_edition)),
+            web.get("/demo/credentials", told(self._demo_credentials)),
+            web.get("/v1/apps/{app}/usage", told(self._usage)),
+            web.post("/v1/accounts", told(self._create_account)),
+            web.post("/v1/apps", told(self._create_app)),
+            web.post("/v1/apps/{app}/trial", told(self._start_trial)),
+            web.put("/v1/apps/{app}/edition", told(self._assign_edition)),
         ]
 
     def _page(self, name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -222,18 +223,3 @@ async def _body(request: web.Request, kind: type[_T]) -> _T:
         return msgspec.json.decode(await request.read(), type=kind)
     except msgspec.DecodeError as error:
         raise invalid_params(str(error)) from error
-
-
-def _told(
-    handler: Callable[[web.Request], Awaitable[web.Response]],
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
-        try:
-            return await handler(request)
-        except web.HTTPException:
-            raise
-        except Exception as error:
-            told = as_protocol_error(error)
-            return web.json_response({"code": told.code, "message": told.message} | told.data, status=told.status)
-
-    return handle

@@ -9,9 +9,8 @@ a UserSig. Query parameters `userid`, `sdkappid` and `usersig` are taken instead
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -20,7 +19,8 @@ from media.interface import Viewing
 from rooms.interface import RoomId, RoomRefused, Rooms
 from signaling.calls import publish
 from signaling.conductor import Conductor
-from signaling.errors import ProtocolError, as_protocol_error, bad_sdp, media_state
+from signaling.errors import ProtocolError, bad_sdp, media_state
+from signaling.http_refusals import told
 from signaling.identity import Identities, Identity
 from signaling.stays import Stay, Stays
 from signaling.usersig import Malformed
@@ -78,11 +78,11 @@ class Whip:
         routes = []
         for kind, post in (("whip", self._publish), ("whep", self._play)):
             routes += [
-                web.post(f"/{kind}/{{room_id}}", _told(post)),
+                web.post(f"/{kind}/{{room_id}}", told(post, CORS)),
                 web.options(f"/{kind}/{{room_id}}", _options),
                 web.get(f"/{kind}/{{room_id}}", _nothing, allow_head=True),
-                web.delete(f"/{kind}/{{room_id}}/{{resource}}", _told(self._delete)),
-                web.patch(f"/{kind}/{{room_id}}/{{resource}}", _told(self._patch)),
+                web.delete(f"/{kind}/{{room_id}}/{{resource}}", told(self._delete, CORS)),
+                web.patch(f"/{kind}/{{room_id}}/{{resource}}", told(self._patch, CORS)),
                 web.get(f"/{kind}/{{room_id}}/{{resource}}", _nothing, allow_head=True),
                 web.options(f"/{kind}/{{room_id}}/{{resource}}", _options),
             ]
@@ -261,25 +261,6 @@ async def _offer(request: web.Request) -> str:
         return (await request.read()).decode()
     except UnicodeDecodeError as error:
         raise bad_sdp("it is not UTF-8") from error
-
-
-def _told(
-    handler: Callable[[web.Request], Awaitable[web.Response]],
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Refusals become a status, a code, a name and a sentence."""
-
-    async def handle(request: web.Request) -> web.Response:
-        try:
-            return await handler(request)
-        except web.HTTPException:
-            raise
-        except Exception as error:
-            told = as_protocol_error(error)
-            body: dict[str, Any] = {"code": told.code, "message": told.message} | told.data
-            headers = CORS | ({"WWW-Authenticate": "Bearer"} if told.status == 401 else {})
-            return web.json_response(body, status=told.status, headers=headers)
-
-    return handle
 
 
 async def _options(request: web.Request) -> web.Response:
