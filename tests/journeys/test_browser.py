@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from playwright.async_api import Browser
+from playwright.async_api import Error as PlaywrightError
 from stage import NodeProcess, Tab, wait_for
 
 pytestmark = pytest.mark.slow
@@ -43,8 +44,21 @@ async def test_one_goes_live_another_watches_and_the_room_reacts_when_the_tab_is
 
     await wait_for(has_used, 12, "the used time on the page")
 
-    await ann_browser.close()
+    async def ramped_up() -> bool:
+        targets = [entry.get("targetBitrate", 0) for entry in await ann.statistics("outbound-rtp")]
+        return max(targets) > 1_000_000
+
+    await wait_for(ramped_up, 15, "the publisher's bitrate ramped up")
+
+    with pytest.raises(PlaywrightError):
+        await ann.page.goto("chrome://crash")
     await bob.page.wait_for_selector("text=Connection lost")
+
+    async def publisher_gone() -> bool:
+        return (await asyncio.to_thread(node.metrics))["tally_media_publishers"] == 0
+
+    await wait_for(publisher_gone, 30, "the peer of the killed tab is gone")
+    await bob.page.wait_for_selector("video.remote", state="hidden")
 
 
 async def test_a_resumed_picture_is_decoded_again_after_audio_only(
