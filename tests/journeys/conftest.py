@@ -11,12 +11,12 @@ from stage import CHROMIUM, CHROMIUM_ARGS, NodeProcess
 
 
 @pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[Callable[[], NodeProcess]]:
+def nodes(tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
     """Starts nodes over one data folder; whatever happens, none is left running."""
     started: list[NodeProcess] = []
 
-    def start() -> NodeProcess:
-        started.append(NodeProcess(tmp_path))
+    def start(*options: str) -> NodeProcess:
+        started.append(NodeProcess(tmp_path, options))
         started[-1].start()
         return started[-1]
 
@@ -26,7 +26,7 @@ def nodes(tmp_path: Path) -> Iterator[Callable[[], NodeProcess]]:
 
 
 @pytest.fixture
-def node(nodes: Callable[[], NodeProcess]) -> Iterator[NodeProcess]:
+def node(nodes: Callable[..., NodeProcess]) -> Iterator[NodeProcess]:
     """A running node with a fresh data folder; it must stop cleanly and log no error."""
     process = nodes()
     yield process

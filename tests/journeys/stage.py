@@ -94,6 +94,13 @@ class NodeProcess:
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.loads(response.read())
 
+    def send(self, method: str, path: str, body: dict[str, Any], token: str | None = None) -> Any:
+        """A request with a body, by the operator unless another token is given."""
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), method=method)
+        request.add_header("Authorization", f"Bearer {token or self.operator_key}")
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.loads(response.read())
+
     def credentials(self, user: str) -> dict[str, Any]:
         return dict(self.get(f"/demo/credentials?userid={user}"))
 

@@ -38,14 +38,19 @@ async def login(node: NodeProcess, **credentials: Any) -> tuple[int, str]:
 async def test_logins_that_do_not_hold(node: NodeProcess) -> None:
     good = await asyncio.to_thread(node.credentials, "eve")
     app, signature = good["sdkappid"], good["usersig"]
-    foreign = usersig.make(app + 1, "00" * 32, "eve", 60, time.time())
+    foreign = usersig.make(app + 1000, "00" * 32, "eve", 60, time.time())
     forged = usersig.make(app, "00" * 32, "eve", 60, time.time())
+    account = await asyncio.to_thread(node.send, "POST", "v1/accounts", {"name": "acme"})
+    made = await asyncio.to_thread(node.send, "POST", "v1/apps", {"account": account["account"], "name": "show"})
+    expired = usersig.make(made["sdkappid"], made["secret"], "eve", 60, time.time() - 61)
 
+    assert await login(node, sdkappid=made["sdkappid"], userid="eve", usersig=expired) == (70001, "usersig_expired")
+    assert await login(node, **good | {"sdkappid": made["sdkappid"]}) == (70013, "usersig_mismatch")
     assert await login(node, **good | {"userid": "bob"}) == (70013, "usersig_mismatch")
     assert await login(node, **good | {"usersig": forged}) == (70003, "usersig_malformed")
     assert await login(node, **good | {"usersig": signature[:-8]}) == (70003, "usersig_malformed")
     assert await login(node, **good | {"usersig": ""}) == (70003, "usersig_malformed")
-    assert await login(node, **good | {"sdkappid": app + 1, "usersig": foreign}) == (60006, "unknown_app")
+    assert await login(node, **good | {"sdkappid": app + 1000, "usersig": foreign}) == (60006, "unknown_app")
     assert await login(node, **good | {"sdkappid": "x"}) == (-32602, "invalid_params")
 
 

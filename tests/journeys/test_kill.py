@@ -35,7 +35,7 @@ def seconds_by_member(data: Path) -> dict[str, list[int]]:
 
 
 async def test_a_killed_node_loses_less_than_ten_seconds_and_bills_nothing_twice(
-    nodes: Callable[[], NodeProcess], tmp_path: Path
+    nodes: Callable[..., NodeProcess], tmp_path: Path
 ) -> None:
     node = nodes()
     host, *viewers = (Voice(node, name) for name in ("host", "bob", "cyd"))

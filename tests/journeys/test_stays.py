@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.error
-import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -69,7 +69,7 @@ def frame(number: int, width: int, height: int) -> bytes:
 
 async def test_a_picture_above_the_edition_is_told_and_not_forwarded(node: NodeProcess) -> None:
     app = (await asyncio.to_thread(node.credentials, "host"))["sdkappid"]
-    await asyncio.to_thread(put, node, f"v1/apps/{app}/edition", {"edition": "multi_guest"})
+    await asyncio.to_thread(node.send, "PUT", f"v1/apps/{app}/edition", {"edition": "multi_guest"})
     host = Member(node, "host")
     await host.connect()
     await host.call("room.create", room_id="main")
@@ -102,18 +102,11 @@ async def test_a_picture_above_the_edition_is_told_and_not_forwarded(node: NodeP
     await host.close()
 
 
-def put(node: NodeProcess, path: str, body: dict[str, Any], method: str = "PUT", key: str | None = None) -> Any:
-    request = urllib.request.Request(node.url + path, json.dumps(body).encode(), method=method)
-    request.add_header("Authorization", f"Bearer {key or node.operator_key}")
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return json.loads(response.read())
-
-
 async def test_the_books_open_to_the_operator_and_to_the_apps_administrator(node: NodeProcess) -> None:
-    account = await asyncio.to_thread(put, node, "v1/accounts", {"name": "acme"}, "POST")
-    made = await asyncio.to_thread(put, node, "v1/apps", {"account": account["account"], "name": "show"}, "POST")
+    account = await asyncio.to_thread(node.send, "POST", "v1/accounts", {"name": "acme"})
+    made = await asyncio.to_thread(node.send, "POST", "v1/apps", {"account": account["account"], "name": "show"})
     app, secret = made["sdkappid"], made["secret"]
-    await asyncio.to_thread(put, node, f"v1/apps/{app}/trial", {}, "POST")
+    await asyncio.to_thread(node.send, "POST", f"v1/apps/{app}/trial", {})
 
     from signaling.usersig import make
 
@@ -126,10 +119,22 @@ async def test_the_books_open_to_the_operator_and_to_the_apps_administrator(node
         assert refusal.value.code == 401
         refusal.value.close()
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        await asyncio.to_thread(put, node, "v1/accounts", {"name": "acme"}, "POST", administrator)
+        await asyncio.to_thread(node.send, "POST", "v1/accounts", {"name": "acme"}, administrator)
     assert refusal.value.code == 401
     refusal.value.close()
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        await asyncio.to_thread(put, node, "v1/accounts", {"nme": "acme"}, "POST")
+        await asyncio.to_thread(node.send, "POST", "v1/accounts", {"nme": "acme"})
     assert json.loads(refusal.value.read())["name"] == "invalid_params"
     refusal.value.close()
+
+
+async def test_in_production_nobody_is_given_credentials(nodes: Callable[..., NodeProcess]) -> None:
+    node = nodes("--production")
+
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        await asyncio.to_thread(node.credentials, "ann")
+    assert refusal.value.code == 404
+    assert json.loads(refusal.value.read())["name"] == "no_demo"
+    refusal.value.close()
+    assert (await asyncio.to_thread(node.get, "/readyz"))["status"] == "ready"
+    assert node.stop() == 0
