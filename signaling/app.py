@@ -1,7 +1,9 @@
 """The node: builds everything in order, starts it, and stops it in reverse. Nobody imports this file.
 
-billing -> rooms -> media -> conductor -> HTTP         stopping is the same list, backwards:
-HTTP closes (clients are told), rooms are dismissed (leases and meters end), media closes, billing flushes and closes.
+    billing, media, rooms, HTTP
+
+Stopping is the same list backwards: HTTP closes (clients are told), rooms are dismissed (leases and meters end), media
+closes, billing writes what is left and closes.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ async def node(
         billing = Billing(settings.data_dir, clock=wall)
         await billing.start()
         stack.push_async_callback(billing.close)
-        demo_app = None if settings.production else (await billing.demo_app()).app
+        demo_app = None if settings.production else await _demo_app(billing, settings, wall())
 
         stays = Stays()
         tasks = await stack.enter_async_context(_tasks())
@@ -76,12 +78,11 @@ async def node(
             lost=lambda stay: tasks(whip.end_lost(stay)),
             settle=lambda stay: meter.finish(stay, wall=wall(), monotonic=monotonic()),
         )
-        rooms = Rooms(billing, clock=wall, listener=conductor.handle_room)
-        stack.push_async_callback(rooms.close)
-
         sfu = Sfu(listener=conductor.handle_media, clock=monotonic)
         conductor.attach(sfu)
         stack.push_async_callback(sfu.close)
+        rooms = Rooms(billing, clock=wall, listener=conductor.handle_room)
+        stack.push_async_callback(rooms.close)
 
         identities = Identities(billing, clock=wall)
         calls = Calls(rooms, billing, billing, identities, stays, conductor)
@@ -105,13 +106,13 @@ async def node(
         runner = web.AppRunner(site, access_log=None, shutdown_timeout=2)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        listening = _listen(settings)
-        await web.SockSite(runner, listening).start()
+        listening = stack.enter_context(_listen(settings))
         port = listening.getsockname()[1]
         await sfu.start(_media_hosts(settings), port, announced=settings.announced)
+        await web.SockSite(runner, listening).start()
 
         tasks(conductor.make_offers())
-        tasks(_every_second(lambda: rooms.tick(), "rooms"))
+        tasks(_every_second(rooms.tick, "rooms"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
         host = settings.host if ":" not in settings.host else f"[{settings.host}]"
@@ -133,6 +134,19 @@ async def _serve(settings: Settings) -> None:
         logger.info("data=%s demo_app=%s", settings.data_dir, running.demo_app)
         await stop.wait()
         logger.info("stopping")
+
+
+async def _demo_app(billing: Billing, settings: Settings, now: float) -> AppId:
+    demo = await billing.demo_app()
+    if demo.expires_at is not None and demo.expires_at <= now:
+        logger.warning(
+            "the demo's trial has ended: extend it once by POST /v1/apps/%d/trial, or give it an edition by PUT"
+            " /v1/apps/%d/edition, with the key in %s",
+            demo.app,
+            demo.app,
+            settings.data_dir / "operator.key",
+        )
+    return demo.app
 
 
 def _application(sockets: Sockets, whip: Whip, api: HttpApi, health: Health) -> web.Application:

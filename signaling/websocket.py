@@ -39,6 +39,8 @@ MAX_QUEUED = 1024
 """Notifications a client may be behind."""
 HEARTBEAT = 15.0
 LOGIN_WITHIN = 10.0
+CLOSE_WITHIN = 3.0
+"""Seconds that all clients together have to answer the server's goodbye."""
 NO_LOGIN = 4001
 """A close code of ours (RFC 6455 section 7.4.2)."""
 
@@ -119,8 +121,12 @@ class Sockets:
 
     async def close(self) -> None:
         """Tells every client that the server is going away."""
-        for ws in list(self._open):
-            await ws.close(code=1001, message=b"the server is stopping")
+        going = [ws.close(code=1001, message=b"the server is stopping") for ws in self._open]
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await asyncio.gather(*going, return_exceptions=True)
+        except TimeoutError:
+            pass
 
     async def _read(self, ws: web.WebSocketResponse, connection: Connection) -> None:
         tokens, at = float(2 * self._rate), self._clock()

@@ -98,13 +98,13 @@ class Whip:
         identity, offer = await self._authenticate(request), await _offer(request)
         resource = self._resource(identity, request)
         try:
-            await self._enter_to_publish(resource)
-            stay = self._stay(resource)
-            edition = await self._entitlements.edition(identity.app)
+            created = await self._enter_to_publish(resource)
             try:
+                stay = self._stay(resource)
+                edition = await self._entitlements.edition(identity.app)
                 publish(self._conductor, self._stays, stay, offer, {}, edition.max_pixels)
             except Exception:
-                await self._leave(resource)
+                await (self._leave if created else self._drop)(resource)
                 raise
         except BaseException:
             self._forget(resource)
@@ -112,14 +112,14 @@ class Whip:
         assert stay.publishing is not None, "publish() sets it or raises"
         return self._created(request, resource, stay.publishing.answer)
 
-    async def _enter_to_publish(self, resource: _Resource) -> None:
-        """Creates the room, or takes up the seat that the user has in it and does not publish from."""
+    async def _enter_to_publish(self, resource: _Resource) -> bool:
+        """Creates the room (then True), or takes up the seat that the user has in it and does not publish from."""
         who, room_id = resource.identity, resource.room_id
         try:
             self._rooms.room(who.app, room_id)
         except RoomRefused:
             await self._rooms.create(who.app, who.user, name=str(who.user), connection=resource.id, room_id=room_id)
-            return
+            return True
         stay = self._stays.get(who.app, room_id, who.user)
         if stay is None or self._rooms.member(who.app, room_id, who.user).seat is None:
             raise media_state("This room is live with somebody else's picture; enter it and take a seat first.")
@@ -127,6 +127,7 @@ class Whip:
             raise media_state("This room is busy: you are publishing into it already.")
         if stay.outlet is None:
             await self._rooms.enter(who.app, who.user, name=str(who.user), connection=resource.id, room_id=room_id)
+        return False
 
     async def _play(self, request: web.Request) -> web.Response:
         identity, offer = await self._authenticate(request), await _offer(request)
@@ -197,7 +198,12 @@ class Whip:
         resource = self._resources.get(stay.outlet.id) if stay.outlet is not None else None
         if resource is not None:
             self._forget(resource)
-            await self._rooms.disconnected(stay.app, stay.room_id, stay.user, resource.id)
+            await self._drop(resource)
+
+    async def _drop(self, resource: _Resource) -> None:
+        """The member goes on without this session; its grace time begins if it was here by nothing else."""
+        who = resource.identity
+        await self._rooms.disconnected(who.app, resource.room_id, who.user, resource.id)
 
     async def _leave(self, resource: _Resource) -> None:
         """Ends the membership, or only the publication when the member is here by other means too."""
