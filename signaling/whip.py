@@ -8,6 +8,7 @@ a UserSig. Query parameters `userid`, `sdkappid` and `usersig` are taken instead
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from signaling.usersig import Malformed
 __all__ = ["Whip", "CORS"]
 
 MAX_BODY = 200_000
+LINGER = 120.0
+"""Seconds a session stays known after its media is gone; longer than any grace time."""
 SDP, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -47,6 +50,8 @@ class _Resource:
     room_id: RoomId
     forget: Callable[[_Resource], None]
     etag: str = ""
+    lost: bool = False
+    """Its media is gone; it lingers so that a DELETE that comes after the goodbye (OBS) is still answered 200."""
     takes_offers = False
 
     def push(self, text: str) -> None:
@@ -197,7 +202,9 @@ class Whip:
         """The media of an HTTP session is gone: its member is treated as one whose connection was lost."""
         resource = self._resources.get(stay.outlet.id) if stay.outlet is not None else None
         if resource is not None:
-            self._forget(resource)
+            resource.lost = True
+            self._conductor.shut(resource)
+            asyncio.get_running_loop().call_later(LINGER, self._forget, resource)
             await self._drop(resource)
 
     async def _drop(self, resource: _Resource) -> None:
@@ -212,6 +219,8 @@ class Whip:
         if stay is None:
             return
         if stay.outlet is not None and stay.outlet is not resource:
+            if resource.lost:
+                return  # the member is here by something newer
             self._conductor.end_publishing(stay, "the publisher stopped")
             return
         await self._rooms.leave(who.app, resource.room_id, who.user)

@@ -235,6 +235,10 @@ class Peer:
         for port, address in self._addresses:
             port.forget(address, self)
         self._addresses.clear()
+        # Break the cycles: OpenSSL's memory is invisible to the collector, which would let hundreds of peers pile up.
+        self._dtls = self._task = self._wire.peer = None
+        self.on_rtp = self.on_rtcp = self.on_closed = self.on_ending = _ignore
+        self.on_connected = self.on_moved = _nothing
 
 
 class _DtlsWire:
@@ -243,7 +247,7 @@ class _DtlsWire:
     role = "controlled"
 
     def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+        self.peer: Peer | None = peer
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MAX_DTLS_WAITING)
 
     def put(self, data: bytes) -> bool:
@@ -256,9 +260,9 @@ class _DtlsWire:
         return await self._waiting.get()
 
     async def _send(self, data: bytes) -> None:
-        peer = self._peer
-        if peer.port is None or peer.address is None:
-            raise ConnectionError("no address yet")
+        peer = self.peer
+        if peer is None or peer.port is None or peer.address is None:
+            raise ConnectionError("no address")
         peer.port.send(data, peer.address)
 
 

@@ -175,3 +175,26 @@ async def test_a_player_watches_what_is_published(
     async with http.delete(node.url.rstrip("/") + location) as answer:
         assert answer.status == 200
     await player.close()
+
+
+async def test_a_delete_that_comes_after_the_goodbye_is_answered_and_ends_the_room(
+    node: NodeProcess, http: aiohttp.ClientSession, publisher: RTCPeerConnection
+) -> None:
+    send = {"Authorization": f"Bearer {await token(node, 'obs')}"}
+    async with http.post(f"{node.url}whip/studio", data=publisher.localDescription.sdp, headers=send | SDP) as answer:
+        location = answer.headers["Location"]
+        await publisher.setRemoteDescription(RTCSessionDescription(await answer.text(), "answer"))
+
+    async def publishing() -> bool:
+        return publisher.connectionState == "connected"
+
+    async def gone() -> bool:
+        return node.metrics()["tally_media_publishers"] == 0
+
+    await wait_for(publishing, 10, "the publisher is connected")
+    await publisher.close()
+    await wait_for(gone, 5, "the goodbye was heard")
+    assert node.metrics()["tally_rooms_rooms"] == 1, "the room waits for its owner"
+    async with http.delete(node.url.rstrip("/") + location, headers=send) as answer:
+        assert answer.status == 200
+    assert node.metrics()["tally_rooms_rooms"] == 0

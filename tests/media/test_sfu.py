@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import re
 import socket
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -115,6 +117,20 @@ async def test_when_all_have_left_nothing_is_left(stage: Stage) -> None:
     for counter in ("packets_received", "packets_sent", "bytes_sent"):
         del statistics[counter]
     assert not any(statistics.values()), statistics
+
+
+async def test_a_peer_that_left_is_freed_without_the_collector(stage: Stage) -> None:
+    host, video = await stage.publish()
+    viewer = await stage.watch(video)
+    left = [weakref.ref(peer.connection) for peer in stage.sfu._peers()]
+    gc.collect()
+    gc.disable()
+    try:
+        await viewer.close()
+        await host.close()
+        await until(lambda: not any(reference() for reference in left))
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("change", [("VP8/90000", "X/90000"), ("a=rtcp-mux", "a=x"), ("sendonly", "inactive")])

@@ -97,6 +97,8 @@ class ClientPeer:
             await self._dtls.stop()
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
+        self._dtls = None
+        self._tasks.clear()
 
     def send_rtp(self, packet: bytes) -> None:
         self._send(packet, protect)
