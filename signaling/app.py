@@ -115,8 +115,7 @@ async def node(
         tasks(_every_second(rooms.tick, "rooms"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
-        host = settings.host if ":" not in settings.host else f"[{settings.host}]"
-        yield Node(f"http://{host}:{port}/", demo_app, billing, rooms, sfu)
+        yield Node(_url(settings.host, port), demo_app, billing, rooms, sfu)
 
 
 def run(settings: Settings) -> None:
@@ -254,6 +253,12 @@ def _media_hosts(settings: Settings) -> list[str]:
             if (ip.is_IPv4 and family == 4) or (ip.is_IPv6 and family == 6 and not host.startswith("fe80")):
                 found.append(host)
     return sorted(found, key=lambda host: host in ("127.0.0.1", "::1"))
+
+
+def _url(host: str, port: int) -> str:
+    """Where a browser on this machine finds the node."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _operator_key(data_dir: Path) -> str:
