@@ -193,13 +193,10 @@ class Publisher:
             section.kind,
             section.mid,
             "recvonly",
-            Codec(
-                codec.kind, codec.name, codec.clock, codec.channels, codec.payload_type, codec.retransmission,
-                _answered_parameters(codec),
-            ),
+            replace(codec, parameters=_answered_parameters(codec)),
             extensions={uri: number for uri, number in section.extensions.items() if uri in wanted},
             feedback=feedback,
-        )  # fmt: skip
+        )
 
     def _learn_extensions(self, remote: Description) -> None:
         for section in remote.sections:

@@ -178,12 +178,8 @@ class Viewer:
                 continue
             publication, codec = found
             waiting.remove(publication)
-            sent = Codec(
-                codec.kind, codec.name, codec.clock, codec.channels, codec.payload_type, codec.retransmission,
-                codec.parameters,
-            )  # fmt: skip
             kept = {uri: number for uri, number in section.extensions.items() if uri in KEPT[section.kind]}
-            slot = _Slot(section.mid, section.kind, sent, publication, kept)
+            slot = _Slot(section.mid, section.kind, codec, publication, kept)
             slot.down = self._down(slot, publication, WireFormat.of(codec, kept), section)
             self._slots.append(slot)
             sections.append(self._local(slot))

@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,12 @@ __all__ = ["Node", "node", "run"]
 logger = logging.getLogger("tally")
 
 
+@dataclass(frozen=True, slots=True)
 class Node:
     """A running node, as its starter sees it."""
 
-    def __init__(self, url: str, demo_app: AppId | None, billing: Billing, rooms: Rooms, sfu: Sfu) -> None:
-        self.url = url
-        self.demo_app = demo_app
-        self.billing = billing
-        self.rooms = rooms
-        self.sfu = sfu
+    url: str
+    demo_app: AppId | None
 
 
 @asynccontextmanager
@@ -115,7 +113,7 @@ async def node(
         tasks(_every_second(rooms.tick, "rooms"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
-        yield Node(_url(settings.host, port), demo_app, billing, rooms, sfu)
+        yield Node(_url(settings.host, port), demo_app)
 
 
 def run(settings: Settings) -> None:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 __all__ = [
     "Claims",
-    "Rights",
     "UserSigError",
     "Expired",
     "Malformed",
@@ -58,13 +57,6 @@ class Mismatch(UserSigError):
 
     code = 70013
     name = "usersig_mismatch"
-
-
-class Rights:
-    """Bits of a privateMapKey; 255 is all, 42 a viewer."""
-
-    CREATE_ROOM, ENTER = 1, 2
-    SEND_AUDIO, RECEIVE_AUDIO, SEND_VIDEO, RECEIVE_VIDEO, SEND_SCREEN, RECEIVE_SCREEN = 4, 8, 16, 32, 64, 128
 
 
 @dataclass(frozen=True, slots=True)

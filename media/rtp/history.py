@@ -21,9 +21,6 @@ class History:
         self._numbers = [-1] * capacity
         self._packets: list[bytes] = [b""] * capacity
 
-    def __contains__(self, number: int) -> bool:
-        return self._numbers[number & self._mask] == number
-
     def put(self, number: int, packet: bytes) -> None:
         slot = number & self._mask
         self._numbers[slot] = number

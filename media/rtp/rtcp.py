@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from struct import Struct
 
 __all__ = [
-    "Block", "blocks", "SR", "RR", "BYE", "TRANSPORT_FEEDBACK", "PAYLOAD_FEEDBACK",
+    "Block", "blocks", "SR", "RR", "TRANSPORT_FEEDBACK", "PAYLOAD_FEEDBACK",
     "NACK", "TRANSPORT_CC", "PLI", "FIR", "APPLICATION",
     "SenderReport", "sender_report", "ReportBlock", "report_blocks", "receiver_report",
     "nack_numbers", "nack", "key_frame_request", "estimate_of", "estimate", "source_description", "compact_ntp",
 ]  # fmt: skip
 
-SR, RR, SDES, BYE = 200, 201, 202, 203
+SR, RR, SDES = 200, 201, 202
 TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = 205, 206
 NACK, TRANSPORT_CC = 1, 15
 PLI, FIR, APPLICATION = 1, 4, 15

@@ -5,12 +5,7 @@ Pure: numbers in, numbers out.
 
 from __future__ import annotations
 
-__all__ = ["Unwrapper", "newer"]
-
-
-def newer(a: int, b: int) -> bool:
-    """Whether the 16-bit number `a` comes after `b` on the circle (RFC 3550, appendix A.1)."""
-    return a != b and (a - b) & 0xFFFF < 0x8000
+__all__ = ["Unwrapper"]
 
 
 class Unwrapper:
@@ -34,8 +29,3 @@ class Unwrapper:
             self.newest = newest + delta
             return self.newest
         return newest + delta - 0x10000
-
-    def peek(self, number: int) -> int:
-        """The extended number, without remembering it."""
-        delta = (number - self.newest) & 0xFFFF
-        return self.newest + (delta if delta < 0x8000 else delta - 0x10000)

@@ -9,7 +9,7 @@ Pure: tables and values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = [
     "Codec", "EXTENSION_IDS", "KEPT", "TRANSPORT_CC", "MID", "ABS_SEND_TIME", "AUDIO_LEVEL",
@@ -100,7 +100,7 @@ def canonical(codec: Codec) -> Codec | None:
     numbers = _NUMBERS.get((codec.name, variant))
     if numbers is None:
         return None
-    return Codec(codec.kind, codec.name, codec.clock, codec.channels, *numbers, kept)
+    return replace(codec, payload_type=numbers[0], retransmission=numbers[1], parameters=kept)
 
 
 _URN = "urn:ietf:params:rtp-hdrext:"
