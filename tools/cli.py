@@ -124,6 +124,27 @@ def forward(viewers: int, seconds: float, bitrate: int, as_json: bool) -> None:
     _bench(lambda: subject.run(viewers, seconds, bitrate, _progress), as_json)
 
 
+@bench.command()
+@click.option("--viewers", default=200, show_default=True, type=click.IntRange(1, 5000), help="Who join at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object in the last line.")
+def join(viewers: int, as_json: bool) -> None:
+    """Time until everybody who joins a running room at once has a key frame."""
+    from tools.bench import join as subject
+
+    _bench(lambda: subject.run(viewers, _progress), as_json)
+
+
+@bench.command()
+@click.option("--viewers", default=100, show_default=True, type=click.IntRange(1, 5000), help="Viewers of one room.")
+@click.option("--cycles", default=5, show_default=True, type=click.IntRange(0, 1000), help="How often all come and go.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object in the last line.")
+def memory(viewers: int, cycles: int, as_json: bool) -> None:
+    """Resident memory of the server per viewer, and its growth over joins and leaves."""
+    from tools.bench import memory as subject
+
+    _bench(lambda: subject.run(viewers, cycles, _progress), as_json)
+
+
 def _bench(work: Callable[[], dict[str, Any]], as_json: bool) -> None:
     from tools.bench.processes import BenchFailed
 

@@ -17,7 +17,17 @@ TALLY = Path(sys.executable).with_name("tally")
 
 
 def test_every_command_helps() -> None:
-    for command in ([], ["serve"], ["usersig"], ["bench"], ["bench", "forward"], ["ledger"], ["ledger", "audit"]):
+    for command in (
+        [],
+        ["serve"],
+        ["usersig"],
+        ["bench"],
+        ["bench", "forward"],
+        ["bench", "join"],
+        ["bench", "memory"],
+        ["ledger"],
+        ["ledger", "audit"],
+    ):
         result = CliRunner().invoke(main, [*command, "--help"])
         assert result.exit_code == 0
         assert "Usage:" in result.output

@@ -1,8 +1,13 @@
 """The load of a bench, as a program: one WHIP publisher and its WHEP viewers.
 
-    python -m tools.bench.audience URL SDKAPPID VIEWERS BITRATE        (the app's secret on standard input)
+    python -m tools.bench.audience URL SDKAPPID BITRATE        (the app's secret is the first line of standard input)
 
-Prints {"joined": ...} once everybody receives, then answers each line `mark` with the counts so far, and ends on `end`.
+Prints {"publishing": true} once its publisher sends, then obeys each line and answers it with one line of JSON:
+
+    join N AT_ONCE      N viewers join, AT_ONCE at a time; answers when all receive both streams
+    leave               all viewers leave
+    mark                the counts so far
+    end
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -19,56 +25,83 @@ import uvloop
 from signaling import usersig
 from tools.load.whip import Publisher, Viewer
 
-JOINING = 16
-"""Viewers that join at the same time."""
 DEADLINE = 60.0
+TOKEN_FOR = 3600
 
 
-async def run(url: str, app: int, secret: str, viewers: int, bitrate: int) -> None:
-    def token(user: str) -> str:
-        return usersig.make(app, secret, user, 3600, time.time())
+class Audience:
+    """The publisher and whoever watches it now."""
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        publisher = Publisher(http, f"{url}whip/bench", token("publisher"), bitrate)
-        await publisher.start()
-        watching = [Viewer(http, f"{url}whep/bench", token(f"viewer{number}")) for number in range(viewers)]
-        began = time.monotonic()
-        gate = asyncio.Semaphore(JOINING)
+    def __init__(self, http: aiohttp.ClientSession, url: str, app: int, secret: str, bitrate: int) -> None:
+        self._http = http
+        self._url = url
+        self._app = app
+        self._secret = secret
+        self._viewers: list[Viewer] = []
+        self.publisher = Publisher(http, f"{url}whip/bench", self._token("publisher"), bitrate)
 
-        async def join(viewer: Viewer) -> None:
+    def _token(self, user: str) -> str:
+        return usersig.make(self._app, self._secret, user, TOKEN_FOR, time.time())
+
+    async def join(self, count: int, at_once: int) -> dict[str, Any]:
+        new = [Viewer(self._http, f"{self._url}whep/bench", self._token(f"viewer{n}")) for n in range(count)]
+        requests = self.publisher.key_frame_requests
+        gate = asyncio.Semaphore(at_once)
+
+        async def start(viewer: Viewer) -> None:
             async with gate:
                 await viewer.start()
 
-        await asyncio.gather(*(join(viewer) for viewer in watching))
-        while not all(len(viewer.counts.streams) == 2 for viewer in watching):
+        began = time.monotonic()
+        await asyncio.gather(*(start(viewer) for viewer in new))
+        connected = time.monotonic() - began
+        self._viewers += new
+        while not all(len(viewer.counts.streams) == 2 for viewer in new):
             if time.monotonic() - began > DEADLINE:
                 raise TimeoutError("not every viewer received both streams")
-            await asyncio.sleep(0.05)
-        srtp = watching[0].peer.srtp
-        say({"joined": viewers, "join_s": time.monotonic() - began, "profile": srtp.profile if srtp else ""})
-        await obey(publisher, watching)
-        await asyncio.gather(*(viewer.close() for viewer in watching), return_exceptions=True)
-        await publisher.close()
+            await asyncio.sleep(0.01)
+        srtp = new[0].peer.srtp
+        return {
+            "join_s": connected,
+            "first_key_frame_s": sorted(viewer.first_key_frame_s or 0.0 for viewer in new),
+            "plis": self.publisher.key_frame_requests - requests,
+            "profile": srtp.profile if srtp else "",
+        }
+
+    async def leave(self) -> dict[str, Any]:
+        leaving, self._viewers = self._viewers, []
+        await asyncio.gather(*(viewer.close() for viewer in leaving))
+        return {"left": len(leaving)}
+
+    async def mark(self) -> dict[str, Any]:
+        counts = [viewer.counts for viewer in self._viewers]
+        return {
+            "time": time.monotonic(),
+            "packets": sum(each.packets for each in counts),
+            "octets": sum(each.octets for each in counts),
+            "expected": sum(viewer.expected for viewer in self._viewers),
+            "received": sum(stream.packets for each in counts for stream in each.streams.values()),
+            "sampled": sum(each.sampled for each in counts),
+            "bad": sum(each.bad for each in counts),
+        }
 
 
-async def obey(publisher: Publisher, watching: list[Viewer]) -> None:
-    """Answers marks until told to end."""
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while (line := await reader.readline()) and line.strip() != b"end":
-        say(
-            {
-                "time": time.monotonic(),
-                "packets": sum(viewer.counts.packets for viewer in watching),
-                "octets": sum(viewer.counts.octets for viewer in watching),
-                "expected": sum(viewer.expected for viewer in watching),
-                "received": sum(stream.packets for viewer in watching for stream in viewer.counts.streams.values()),
-                "sampled": sum(viewer.counts.sampled for viewer in watching),
-                "bad": sum(viewer.counts.bad for viewer in watching),
-                "published": publisher.packets,
-                "plis": publisher.key_frame_requests,
-            }
-        )
+async def run(url: str, app: int, secret: str, bitrate: int) -> None:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        audience = Audience(http, url, app, secret, bitrate)
+        await audience.publisher.start()
+        say({"publishing": True})
+        orders: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+            "join": audience.join,
+            "leave": audience.leave,
+            "mark": audience.mark,
+        }
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while (line := (await reader.readline()).decode().split()) and line[0] != "end":
+            say(await orders[line[0]](*map(int, line[1:])))
+        await audience.leave()
+        await audience.publisher.close()
 
 
 def say(fact: dict[str, Any]) -> None:
@@ -76,10 +109,10 @@ def say(fact: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    url, app, viewers, bitrate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    url, app, bitrate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     secret = sys.stdin.readline().strip()
     try:
-        uvloop.run(run(url, app, secret, viewers, bitrate))
+        uvloop.run(run(url, app, secret, bitrate))
     except Exception as error:
         say({"error": f"{type(error).__name__}: {error}"})
 

@@ -6,29 +6,28 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tools.bench.processes import cores, cpu_seconds, node, python
+from tools.bench.processes import audience, cores, cpu_seconds, node, python
 
 __all__ = ["run"]
 
 SETTLE = 2.0
+JOINING = 16
+"""Viewers that join at the same time: joining is not what is measured."""
 
 
 def run(viewers: int, seconds: float, bitrate_kbps: int, progress: Callable[[str], None]) -> dict[str, Any]:
     """One publisher, `viewers` viewers, real DTLS and SRTP on loopback; server and load on a core each."""
     server_core, load_core = cores()
     progress(f"starting a node on core {server_core}")
-    with node(server_core) as server:
-        arguments = (server.url, str(server.app), str(viewers), str(bitrate_kbps * 1000))
-        with python(load_core, "tools.bench.audience", *arguments) as load:
-            load.say(server.secret)
-            progress(f"{viewers} viewers are joining")
-            joined = load.hear()
-            time.sleep(SETTLE)
-            progress(f"measuring for {seconds:.0f} s")
-            before, cpu_before = load.ask("mark"), cpu_seconds(server.pid)
-            time.sleep(seconds)
-            after, cpu_after = load.ask("mark"), cpu_seconds(server.pid)
-            load.say("end")
+    with node(server_core) as server, audience(load_core, server, bitrate_kbps) as load:
+        progress(f"{viewers} viewers are joining")
+        joined = load.ask(f"join {viewers} {JOINING}")
+        time.sleep(SETTLE)
+        progress(f"measuring for {seconds:.0f} s")
+        before, cpu_before = load.ask("mark"), cpu_seconds(server.pid)
+        time.sleep(seconds)
+        after, cpu_after = load.ask("mark"), cpu_seconds(server.pid)
+        load.say("end")
     packets = after["packets"] - before["packets"]
     expected = after["expected"] - before["expected"]
     received = after["received"] - before["received"]
@@ -53,5 +52,5 @@ def run(viewers: int, seconds: float, bitrate_kbps: int, progress: Callable[[str
         "sampled": after["sampled"],
         "failed_to_decrypt": after["bad"],
         "join_s": round(joined["join_s"], 3),
-        "plis_to_publisher": after["plis"],
+        "plis_to_publisher": joined["plis"],
     }

@@ -20,7 +20,7 @@ from typing import Any
 
 from billing.service import Billing
 
-__all__ = ["BenchFailed", "Child", "Node", "cores", "cpu_seconds", "node", "python"]
+__all__ = ["BenchFailed", "Child", "Node", "audience", "cores", "cpu_seconds", "node", "python", "resident_kib"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -107,6 +107,22 @@ def python(core: int, *arguments: str) -> Iterator[Child]:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+@contextmanager
+def audience(core: int, server: Node, bitrate_kbps: int) -> Iterator[Child]:
+    """The load of tools.bench.audience, its publisher already sending."""
+    arguments = (server.url, str(server.app), str(bitrate_kbps * 1000))
+    with python(core, "tools.bench.audience", *arguments) as load:
+        load.say(server.secret)
+        load.hear()
+        yield load
+
+
+def resident_kib(pid: int) -> int:
+    """Resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
 @dataclass(frozen=True)

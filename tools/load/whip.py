@@ -141,7 +141,10 @@ class Stream:
     first: int
     highest: int
     """Extended by counting cycles."""
-    packets: int = 0
+    began: float
+    """Monotonic seconds of its first packet."""
+    is_video: bool
+    packets: int = 1
 
     @property
     def expected(self) -> int:
@@ -155,7 +158,6 @@ class _Counts:
     octets: int = 0
     sampled: int = 0
     bad: int = 0
-    first_packet: float | None = None
 
 
 class Viewer(_HttpPeer):
@@ -165,10 +167,12 @@ class Viewer(_HttpPeer):
         super().__init__(http, url, token)
         self.counts = _Counts()
         self._ssrc = random.getrandbits(31)
+        self._started = 0.0
         self._task: asyncio.Task[None] | None = None
         self.peer.on_packet = self._count
 
     async def start(self) -> None:
+        self._started = time.monotonic()
         await self._connect("recvonly")
         self._task = asyncio.create_task(self._report())
 
@@ -181,6 +185,11 @@ class Viewer(_HttpPeer):
     def expected(self) -> int:
         return sum(stream.expected for stream in self.counts.streams.values())
 
+    @property
+    def first_key_frame_s(self) -> float | None:
+        """Seconds from the request to the first video packet, which starts a key frame; None before it."""
+        return next((each.began - self._started for each in self.counts.streams.values() if each.is_video), None)
+
     def _count(self, packet: memoryview) -> None:
         counts = self.counts
         counts.packets += 1
@@ -188,8 +197,7 @@ class Viewer(_HttpPeer):
         sequence, _, ssrc = unpack_from("!HII", packet, 2)
         stream = counts.streams.get(ssrc)
         if stream is None:
-            counts.first_packet = counts.first_packet or time.monotonic()
-            counts.streams[ssrc] = Stream(sequence, sequence, 1)
+            counts.streams[ssrc] = Stream(sequence, sequence, time.monotonic(), packet[1] & 0x7F == VIDEO)
             return
         stream.packets += 1
         delta = (sequence - stream.highest) & 0xFFFF
