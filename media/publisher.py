@@ -51,6 +51,7 @@ class Registry(Protocol):
     def new_ssrc(self) -> int: ...
     def publication_began(self, publication: Publication) -> None: ...
     def publication_ended(self, publication: Publication) -> None: ...
+    def hurry(self) -> None: ...
     def picture_changed(self, publisher: Publisher, publication: Publication) -> None: ...
 
 
@@ -255,6 +256,8 @@ class Publisher:
             packet = original
             elements = packet.extensions() if packet.extension_kind else []
         forwarded = up.receive(packet, elements, now)
+        if up.losses:
+            self._registry.hurry()
         if up.width:
             self._notice_picture(publication)
         if forwarded is not None:
@@ -317,6 +320,10 @@ class Publisher:
             due += self._reports(now)
         for packet in due:
             self.connection.send_rtcp(packet)
+
+    @property
+    def misses_packets(self) -> bool:
+        return any(publication.up.losses for publication in self.by_mid.values())
 
     def _ask_key_frames(self) -> None:
         for packet in self._wanted_key_frames(self._clock()):

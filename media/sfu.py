@@ -12,6 +12,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from media.drops import Drops
 from media.forwarding.publication import Publication
@@ -19,6 +20,7 @@ from media.interface import FlowFact, MediaEvent, PeerClosed, PeerConnected, Pic
 from media.publisher import Publisher
 from media.sdp.writing import Candidate, Endpoint
 from media.transport.aiortc_seam import NodeCertificate, check_contract
+from media.transport.batch_sender import chosen_twin, make_sender
 from media.transport.peer import Peer
 from media.transport.port import Clients, Port
 from media.viewer import Viewer
@@ -27,8 +29,10 @@ __all__ = ["Sfu"]
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.025
-"""Seconds between two rounds of feedback: retransmissions are asked for at this grain."""
+TICK = 0.1
+"""Seconds between two rounds of feedback."""
+URGENT_TICK = 0.025
+"""The same while retransmissions are asked for. Waking up costs more than a forwarded packet: done with care."""
 SWEEP = 1.0
 """Seconds between two looks for peers that are gone."""
 
@@ -36,8 +40,18 @@ SWEEP = 1.0
 class Sfu:
     """See media.interface.Sfu."""
 
-    def __init__(self, *, listener: Callable[[MediaEvent], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        listener: Callable[[MediaEvent], None],
+        clock: Callable[[], float] = time.monotonic,
+        fan_out: str = "auto",
+        segment_offload: bool = True,
+    ) -> None:
+        """`fan_out`: one of media.transport.batch_sender.TWINS. Raises RuntimeError when that twin is not there."""
         check_contract()
+        self.fan_out_twin = chosen_twin(fan_out)
+        self._make_sender = partial(make_sender, twin=self.fan_out_twin, offload=segment_offload)
         self._listener = listener
         self._clock = clock
         self.drops = Drops()
@@ -49,6 +63,8 @@ class Sfu:
         self._viewers: dict[str, Viewer] = {}
         self._publications: dict[str, Publication] = {}
         self._ssrcs: set[int] = set()
+        self._loop: asyncio.AbstractEventLoop
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -67,12 +83,15 @@ class Sfu:
             except OSError:
                 sock.close()
                 raise
-            self._ports.append(Port(sock, self._clients, self.drops, clock=self._clock))
+            self._ports.append(Port(sock, self._clients, self.drops, sender=self._make_sender, clock=self._clock))
             port = port or self._ports[0].port
         self._candidates = [Candidate(host, port) for host in (announced or hosts)]
-        self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._sweep())]
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [asyncio.create_task(self._sweep())]
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -107,6 +126,8 @@ class Sfu:
         peer.on_connected = lambda: self._listener(PeerConnected(publisher.peer))
         peer.on_closed = lambda reason: self._publisher_closed(publisher, reason)
         self._publishers[publisher.peer] = publisher
+        if self._timer is None:
+            self._tick_in(TICK)
         return publisher
 
     def view(self) -> Viewer:
@@ -160,7 +181,7 @@ class Sfu:
             "ssrcs": len(self._ssrcs),
             "packets_received": sum(port.packets_received for port in self._ports),
             "packets_sent": sum(port.fan_out.packets_sent for port in self._ports),
-            "bytes_sent": sum(port.fan_out.bytes_sent for port in self._ports),
+            "bytes_sent": sum(port.fan_out.octets_sent for port in self._ports),
         }
 
     def _peers(self) -> list[Publisher | Viewer]:
@@ -220,12 +241,25 @@ class Sfu:
                 self._ssrcs.add(ssrc)
                 return ssrc
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK)
-            now = self._clock()
-            for publisher in list(self._publishers.values()):
-                publisher.tick(now)
+    def hurry(self) -> None:
+        """A publisher misses packets: the next round shall be soon."""
+        if self._timer is None or self._timer.when() > self._loop.time() + URGENT_TICK:
+            self._tick_in(URGENT_TICK)
+
+    def _tick_in(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._clock()
+        urgent = False
+        for publisher in list(self._publishers.values()):
+            publisher.tick(now)
+            urgent |= publisher.misses_packets
+        if self._publishers:
+            self._tick_in(URGENT_TICK if urgent else TICK)
 
     async def _sweep(self) -> None:
         while True:

@@ -76,7 +76,12 @@ async def node(
             lost=lambda stay: tasks(whip.end_lost(stay)),
             settle=lambda stay: meter.finish(stay, wall=wall(), monotonic=monotonic()),
         )
-        sfu = Sfu(listener=conductor.handle_media, clock=monotonic)
+        sfu = Sfu(
+            listener=conductor.handle_media,
+            clock=monotonic,
+            fan_out=settings.fan_out,
+            segment_offload=settings.segment_offload,
+        )
         conductor.attach(sfu)
         stack.push_async_callback(sfu.close)
         rooms = Rooms(billing, clock=wall, listener=conductor.handle_room)
@@ -98,6 +103,7 @@ async def node(
             },
             lambda: ((drop.name.lower(), count) for drop, count in sfu.drops),
             lambda: billing.is_healthy,
+            {"fan_out": sfu.fan_out_twin},
         )
 
         site = _application(sockets, whip, api, health)

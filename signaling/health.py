@@ -25,11 +25,13 @@ class Health:
         statistics: Mapping[str, Callable[[], Mapping[str, int]]],
         drops: Callable[[], Iterator[tuple[str, int]]],
         is_ready: Callable[[], bool],
+        facts: Mapping[str, str],
     ) -> None:
-        """`statistics` by subject: each function gives numbers by name."""
+        """`statistics` by subject: each function gives numbers by name. `facts`: how this node was started."""
         self._statistics = statistics
         self._drops = drops
         self._is_ready = is_ready
+        self._facts = facts
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -57,7 +59,7 @@ class Health:
         yield drops
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        return web.json_response({"status": "alive"})
+        return web.json_response({"status": "alive", **self._facts})
 
     async def _readyz(self, request: web.Request) -> web.Response:
         ready = self._is_ready()

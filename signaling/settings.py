@@ -32,6 +32,11 @@ class Settings:
     requests_per_second: int = 30
     """Of one WebSocket connection; above that a request is answered -2."""
 
+    fan_out: str = "auto"
+    """Which twin sends: `auto` (the compiled one where it was built), `pure` or `compiled`."""
+    segment_offload: bool = True
+    """UDP segment offload: the packets of a frame to one viewer in one message."""
+
     def __post_init__(self) -> None:
         faults = []
         for name, address in [("host", self.host), *(("announce", item) for item in self.announced)]:
@@ -45,6 +50,8 @@ class Settings:
             faults.append(f"data: {self.data_dir} is not a folder")
         if self.announced and any(ip_address(item).is_unspecified for item in self.announced if _is_address(item)):
             faults.append("announce: an unspecified address cannot be reached")
+        if self.fan_out not in ("auto", "pure", "compiled"):
+            faults.append(f"fan-out: {self.fan_out!r} is none of auto, pure, compiled")
         if faults:
             raise SettingsError("; ".join(faults))
 

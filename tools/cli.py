@@ -60,6 +60,21 @@ def main() -> None:
     "--production", is_flag=True, envvar="TALLY_PRODUCTION", help="Make no demo app and give no credentials away."
 )
 @click.option(
+    "--fan-out",
+    default="auto",
+    show_default=True,
+    envvar="TALLY_FAN_OUT",
+    type=click.Choice(["auto", "pure", "compiled"]),
+    help="Which twin sends packets: auto takes the compiled one where it was built.",
+)
+@click.option(
+    "--segment-offload/--no-segment-offload",
+    default=True,
+    show_default=True,
+    envvar="TALLY_SEGMENT_OFFLOAD",
+    help="Give the kernel a frame's packets to one viewer as one message (UDP GSO); compiled twin only.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,
@@ -67,17 +82,38 @@ def main() -> None:
     type=click.Choice(["debug", "info", "warning", "error"]),
     help="What is logged to standard error.",
 )
-def serve(data_dir: Path, host: str, port: int, announce: tuple[str, ...], production: bool, log_level: str) -> None:
+def serve(
+    data_dir: Path,
+    host: str,
+    port: int,
+    announce: tuple[str, ...],
+    production: bool,
+    fan_out: str,
+    segment_offload: bool,
+    log_level: str,
+) -> None:
     """Run a node until Ctrl-C."""
     from signaling.app import run
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        run(Settings(data_dir=data_dir, host=host, port=port, announced=announce, production=production))
+        run(
+            Settings(
+                data_dir=data_dir,
+                host=host,
+                port=port,
+                announced=announce,
+                production=production,
+                fan_out=fan_out,
+                segment_offload=segment_offload,
+            )
+        )
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

@@ -52,4 +52,17 @@ ensure_environment() {
             --constraint requirements.lock --editable ".${extra:+[$extra]}" || exit 1
         printf '%s\n' "$wanted" >"$stamp"
     fi
+    build_fan_out
+}
+
+# The compiled fan-out, when its source is newer than what was built and there is a compiler; never required.
+build_fan_out() {
+    local folder=media/transport/compiled built
+    built=$(ls "$folder"/_fan_out.*.so 2>/dev/null | head -n 1)
+    if [ -n "$built" ] && [ "$built" -nt "$folder/fan_out.c" ] && [ "$built" -nt "$folder/build.py" ]; then
+        return 0
+    fi
+    command -v cc >/dev/null || return 0
+    [ -f "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || return 0
+    .venv/bin/python -m media.transport.compiled.build || true
 }

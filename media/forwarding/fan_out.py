@@ -1,171 +1,139 @@
-"""One packet to all its viewers: THE hot loop.
+"""Packets to all their viewers: what is sent when, and what waits.
 
-All viewers of a track who are in step (same payload type, same header extension ids, no gap to hide) get the same plain
-bytes, so a packet is rewritten once, laid into one slot for each of them, encrypted with each one's key by a single
-`map` over C functions, and sent by one system call. What differs between viewers (a retransmission, a report) takes the
-slower way of `Peer.send_rtp`.
+All viewers of a track who are in step get the same plain bytes, so a packet is rewritten once and handed to a
+BatchSender, which encrypts it with each one's key and sends it in batches. What differs between viewers (a
+retransmission, a report) takes the slower way of `Peer.send_rtp`.
 
-Work is done at once while it is short. A batch that would keep the loop longer than a slice is continued in the next
-turn of the loop, so that signaling never waits for a key frame to reach 1,500 viewers. What waits is bounded; beyond
-the bound packets are dropped by name.
+What one turn of the loop has read leaves at its end, as bursts: packets that follow each other to the same audience go
+together. The packets of a frame come within a millisecond, so the first ones wait for the last one that long: fewer
+and longer bursts cost a third less, and a frame is of no use before it is whole. Work that would keep the loop longer
+than a slice is continued in the next turn, so that signaling never waits for a key frame to reach 1,500 viewers. What
+waits is bounded; beyond the bound packets are dropped by name.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections import deque
-from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from media.drops import Drop, Drops
-from media.transport.send_ring import SLOTS, Names, SendRing
+from media.forwarding.audience import MAX_BURST, Audience, Burst
 
-__all__ = ["Audience", "FanOut", "Receiver"]
+__all__ = ["FanOut", "Sender", "HOLD", "MAX_WAITING"]
 
 SLICE = 0.005
 """Seconds of sending after which the loop gets its turn."""
+HOLD = 0.001
+"""Seconds that the beginning of a frame waits for its end."""
 MAX_WAITING = 4096
 """Packets that may wait; a key frame of 1,500 viewers is 60."""
 
-Protect = Callable[[Any, Any, Any], int]
 
+class Sender(Protocol):
+    """What it needs of media.transport.batch_sender.BatchSender."""
 
-class Receiver(Protocol):
-    """What the fan-out needs of a viewer's peer."""
+    packets_sent: int
+    octets_sent: int
+    blocked: bool
 
-    @property
-    def transmit_context(self) -> Any:
-        """Its libsrtp context for sending."""
-        ...
-
-    @property
-    def name_pointer(self) -> int:
-        """The address of its socket address."""
-        ...
-
-
-class Audience:
-    """Receivers of the same bytes on the same socket, as columns. Immutable: who joins or leaves makes a new one, so
-    that a batch that is half sent keeps all it points to alive."""
-
-    __slots__ = ("_receivers", "contexts", "names")
-
-    def __init__(self, receivers: Sequence[Receiver]) -> None:
-        self._receivers = tuple(receivers)
-        self.contexts = [receiver.transmit_context for receiver in receivers]
-        self.names: Names = np.array([receiver.name_pointer for receiver in receivers], np.uint64)
-
-    def __len__(self) -> int:
-        return len(self.contexts)
+    def send(self, audience: Audience, burst: Burst, start: int) -> int: ...
+    def resume(self) -> None: ...
 
 
 class FanOut:
     """The sending side of one UDP socket."""
 
-    def __init__(self, ring: SendRing, drops: Drops, loop: asyncio.AbstractEventLoop, fd: int) -> None:
-        self._ring = ring
+    def __init__(self, sender: Sender, drops: Drops, loop: asyncio.AbstractEventLoop, fd: int) -> None:
+        self._sender = sender
         self._drops = drops
         self._loop = loop
         self._fd = fd
-        self._waiting: deque[tuple[Audience, bytes, Protect, int]] = deque()
+        self._waiting: deque[tuple[Audience, Burst]] = deque()
+        self._packets = 0  # in all that wait
+        self._start = 0  # how much of the first audience has been served
         self._scheduled = False
-        self.packets_sent = 0
-        self.bytes_sent = 0
+        self._holding: asyncio.TimerHandle | None = None
 
-    def submit(self, audience: Audience, packet: bytes, protect: Protect) -> None:
-        """Sends `packet` to everybody in `audience`, now or within the next turns of the loop, in order."""
-        if self._scheduled:
-            if len(self._waiting) >= MAX_WAITING:
-                self._drops.count(Drop.FAN_OUT_FULL, len(audience))
-            else:
-                self._waiting.append((audience, packet, protect, 0))
+    @property
+    def packets_sent(self) -> int:
+        return self._sender.packets_sent
+
+    @property
+    def octets_sent(self) -> int:
+        return self._sender.octets_sent
+
+    def submit(
+        self,
+        audience: Audience,
+        packet: bytes,
+        picture_at: int = 0,
+        base_layer_at: int = 0,
+        *,
+        is_rtcp: bool = False,
+        more: bool = False,
+    ) -> None:
+        """Sends `packet` to everybody in `audience` at the end of this turn of the loop or in the next ones, in order.
+
+        `picture_at`, `base_layer_at`: where those fields stand in the packet, 0 for nowhere. `more`: the rest of its
+        frame is about to follow."""
+        waiting = self._waiting
+        if self._packets >= MAX_WAITING:
+            self._drops.count(Drop.FAN_OUT_FULL, len(audience))
             return
-        if len(audience) <= SLOTS:
-            stopped = self._batch(audience, packet, protect, 0)
-            if stopped < len(audience):
-                self._waiting.append((audience, packet, protect, stopped))
-                self._wait_until_writable()
-            return
-        self._waiting.append((audience, packet, protect, 0))
-        self._work()
+        self._packets += 1
+        self._schedule(more)
+        if waiting:
+            last_audience, burst = waiting[-1]
+            begun = self._start and len(waiting) == 1
+            if last_audience is audience and burst.is_rtcp == is_rtcp and len(burst) < MAX_BURST and not begun:
+                burst.add(packet, picture_at, base_layer_at)
+                return
+        burst = Burst(is_rtcp=is_rtcp)
+        burst.add(packet, picture_at, base_layer_at)
+        waiting.append((audience, burst))
 
     def close(self) -> None:
         self._waiting.clear()
+        if self._holding is not None:
+            self._holding.cancel()
         self._loop.remove_writer(self._fd)
+
+    def _schedule(self, more: bool) -> None:
+        if self._scheduled:
+            return
+        if more:
+            if self._holding is None:
+                self._holding = self._loop.call_later(HOLD, self._work)
+            return
+        self._scheduled = True
+        self._loop.call_soon(self._work)
 
     def _work(self) -> None:
-        self._scheduled = False
+        self._scheduled = True
+        if self._holding is not None:
+            self._holding.cancel()
+            self._holding = None
         deadline = perf_counter() + SLICE
-        waiting = self._waiting
+        waiting, sender = self._waiting, self._sender
         while waiting:
-            audience, packet, protect, start = waiting.popleft()
-            while start < len(audience):
-                stopped = self._batch(audience, packet, protect, start)
-                full = stopped < min(start + SLOTS, len(audience))
-                start = stopped
-                if full or perf_counter() >= deadline:
-                    break
-            if start < len(audience):
-                waiting.appendleft((audience, packet, protect, start))
-                if full:
-                    self._wait_until_writable()
-                    return
+            audience, burst = waiting[0]
+            self._start = sender.send(audience, burst, self._start)
+            if self._start >= len(audience):
+                waiting.popleft()
+                self._packets -= len(burst)
+                self._start = 0
+            if sender.blocked:
+                self._loop.add_writer(self._fd, self._writable)
+                return
             if waiting and perf_counter() >= deadline:
-                self._scheduled = True
                 self._loop.call_soon(self._work)
                 return
-
-    def _batch(self, audience: Audience, packet: bytes, protect: Protect, start: int) -> int:
-        """One ring's worth of `audience`, beginning at `start`. Answers how far it came."""
-        ring = self._ring
-        stop = min(start + SLOTS, len(audience))
-        contexts = audience.contexts if stop - start == len(audience) else audience.contexts[start:stop]
-        ring.fill(packet, audience.names[start:stop])
-        codes = list(map(protect, contexts, ring.slots, ring.lengths))
-        if any(codes):
-            return start + self._send_sound(codes)
-        sent = self._send(0, len(contexts))
-        self.packets_sent += sent
-        self.bytes_sent += sent * len(packet)
-        return start + sent
-
-    def _send(self, at: int, stop: int) -> int:
-        """Sends slots up to `stop`, passing over those the system refuses; stops early when the socket is full."""
-        while at < stop:
-            at, error = self._ring.send(at, stop)
-            if error in (errno.EAGAIN, errno.ENOBUFS):
-                break
-            if error:
-                self._drops.count(Drop.SEND_FAILED)
-                at += 1
-        return at
-
-    def _send_sound(self, codes: list[int]) -> int:
-        """Sends the runs between slots that failed to encrypt: those are never sent."""
-        at = 0
-        while at < len(codes):
-            if codes[at]:
-                self._drops.count(Drop.PROTECT_FAILED)
-                at += 1
-                continue
-            stop = at
-            while stop < len(codes) and not codes[stop]:
-                stop += 1
-            sent = self._send(at, stop)
-            self.packets_sent += sent - at
-            if sent < stop:
-                return sent
-            at = stop
-        return len(codes)
-
-    def _wait_until_writable(self) -> None:
-        self._scheduled = True
-        self._loop.add_writer(self._fd, self._writable)
+        self._scheduled = False
 
     def _writable(self) -> None:
-        self._loop.remove_writer(self._fd)
-        self._work()
+        self._sender.resume()
+        if not self._sender.blocked:
+            self._loop.remove_writer(self._fd)
+            self._work()

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from media.forwarding.audience import Audience, Receiver
 from media.forwarding.down_track import DownTrack
-from media.forwarding.fan_out import Audience, FanOut, Receiver
+from media.forwarding.fan_out import FanOut
 from media.forwarding.formats import WireFormat
 from media.forwarding.up_track import Forwarded, UpTrack
-from media.transport.aiortc_seam import protect, protect_rtcp
 
 __all__ = ["Publication", "Subscriber"]
 
@@ -69,13 +69,13 @@ class _Group:
             self._changed = False
         data = self._format.apply(packet.data)
         if len(self._audience):
-            self._fan_out.submit(self._audience, data, protect)
+            self._fan_out.submit(self._audience, data, more=packet.more)
         for down in self._shifted:
             down.send_shifted(data, packet.number)
 
     def offer_rtcp(self, report: bytes) -> None:
         if len(self._audience):
-            self._fan_out.submit(self._audience, report, protect_rtcp)
+            self._fan_out.submit(self._audience, report, is_rtcp=True)
         for down in self._shifted:
             down.peer.send_rtcp(report)
 

@@ -30,14 +30,15 @@ FLOWING = 1.5
 class Forwarded:
     """What `receive` gives: the shared bytes of a packet and what viewers need to know of it."""
 
-    __slots__ = ("data", "number", "payload_start", "starts_key_frame")
+    __slots__ = ("data", "more", "number", "starts_key_frame")
 
-    def __init__(self, data: bytes, number: int, payload_start: int, starts_key_frame: bool) -> None:
+    def __init__(self, data: bytes, number: int, *, starts_key_frame: bool, more: bool) -> None:
         self.data = data
         self.number = number
         """Extended sequence number."""
-        self.payload_start = payload_start
         self.starts_key_frame = starts_key_frame
+        self.more = more
+        """The frame does not end here."""
 
 
 class UpTrack:
@@ -115,7 +116,8 @@ class UpTrack:
         rewrite(packet.data, self.codec.payload_type, number, self.ssrc)
         data = bytes(packet.data)
         self.history.put(number, data)
-        return Forwarded(data, number, packet.payload_start, starts)
+        more = self._find_key_frame is not None and not packet.marker
+        return Forwarded(data, number, starts_key_frame=starts, more=more)
 
     @property
     def newest(self) -> int:

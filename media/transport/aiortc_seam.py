@@ -17,13 +17,14 @@ from typing import Any, Protocol
 import pylibsrtp
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc import rtcdtlstransport as dtls_module
+from cffi import FFI
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from OpenSSL import SSL
 from pylibsrtp import _binding as libsrtp
 
 __all__ = [
     "DatagramWire", "NodeCertificate", "DtlsServer", "DtlsClient", "SrtpPair", "srtp_pair", "SeamBroken",
-    "check_contract",
+    "check_contract", "pointer_of", "srtp_addresses",
 ]  # fmt: skip
 
 _DTLS_1_2 = 0xFEFD
@@ -161,12 +162,13 @@ class SrtpPair:
     its length; they work in place and answer 0 when all went well. A context lives as long as this object.
     """
 
-    __slots__ = ("_keep", "profile", "rx", "tx")
+    __slots__ = ("_keep", "profile", "rx", "tx", "tx_pointer")
 
     def __init__(self, rx: pylibsrtp.Session, tx: pylibsrtp.Session, profile: str) -> None:
         self._keep = (rx, tx)
         self.rx = rx._srtp[0]
         self.tx = tx._srtp[0]
+        self.tx_pointer = pointer_of(self.tx)
         self.profile = profile
 
 
@@ -190,6 +192,32 @@ unprotect_rtcp = libsrtp.lib.srtp_unprotect_rtcp
 
 srtp_ffi = libsrtp.ffi
 """The cffi instance whose pointers those functions take."""
+
+
+def pointer_of(context: Any) -> int:
+    """The address of a libsrtp context, for the compiled twin."""
+    return int(srtp_ffi.cast("uintptr_t", context))
+
+
+def srtp_addresses() -> tuple[int, int]:
+    """Where srtp_protect and srtp_protect_rtcp are, for calls from C. Raises SeamBroken unless libsrtp is a 2.x, whose
+    functions work in place; those of 3.x take other arguments."""
+    signature = srtp_ffi.typeof(protect).cname.replace(" ", "")
+    if not signature.startswith("srtp_err_status_t(*)(structsrtp_ctx_t_*,void*,int*"):
+        raise SeamBroken(f"srtp_protect has another signature: {signature}; libsrtp 3 would corrupt memory")
+    library = FFI()
+    library.cdef("const char *srtp_get_version_string(void);")
+    try:
+        version = library.string(library.dlopen(libsrtp.__file__).srtp_get_version_string()).decode()
+    except (OSError, AttributeError) as error:
+        raise SeamBroken(f"libsrtp does not tell its version: {error}") from error
+    if not version.startswith("libsrtp2 2."):
+        raise SeamBroken(f"pylibsrtp carries {version}, not libsrtp 2")
+    return tuple(  # type: ignore[return-value]
+        int(srtp_ffi.cast("uintptr_t", srtp_ffi.addressof(libsrtp.lib, name)))
+        for name in ("srtp_protect", "srtp_protect_rtcp")
+    )
+
 
 REPLAYED = (9, 10)
 """srtp_err_status_replay_fail and replay_old: a repeated or very late packet, not an attack."""
@@ -218,9 +246,7 @@ def check_contract() -> None:
         for name in names:
             if not hasattr(owner, name):
                 raise SeamBroken(f"{owner!r} has no {name}; Tally is written against the versions in requirements.lock")
-    signature = srtp_ffi.typeof(protect).cname
-    if not signature.replace(" ", "").startswith("srtp_err_status_t(*)(structsrtp_ctx_t_*,void*,int*"):
-        raise SeamBroken(f"srtp_protect has another signature: {signature}; libsrtp 3 would corrupt memory")
+    srtp_addresses()
     session, context = srtp_sessions(bytes(range(28)))
     packet = srtp_ffi.new("char[]", 64)
     srtp_ffi.memmove(packet, b"\x80\x60\x00\x01" + bytes(8) + b"payload", 19)

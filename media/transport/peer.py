@@ -140,6 +140,11 @@ class Peer:
         return self.srtp.tx
 
     @property
+    def transmit_pointer(self) -> int:
+        assert self.srtp is not None, "only connected peers are in an audience"
+        return self.srtp.tx_pointer
+
+    @property
     def fan_out(self) -> FanOut | None:
         return self.port.fan_out if self.port is not None and self.srtp is not None else None
 

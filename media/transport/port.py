@@ -17,7 +17,7 @@ from media.forwarding.fan_out import FanOut
 from media.rtp.packets import MAX_DATAGRAM
 from media.transport import stun
 from media.transport.aiortc_seam import srtp_ffi
-from media.transport.send_ring import SendRing
+from media.transport.batch_sender import BatchSender
 
 __all__ = ["Address", "Client", "Port", "Clients"]
 
@@ -53,7 +53,15 @@ class Clients(dict[bytes, Client]):
 class Port:
     """A bound socket and what is known of the addresses that talk to it."""
 
-    def __init__(self, sock: socket.socket, clients: Clients, drops: Drops, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        clients: Clients,
+        drops: Drops,
+        *,
+        sender: Callable[[socket.socket, Drops], BatchSender],
+        clock: Callable[[], float],
+    ) -> None:
         sock.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
@@ -67,7 +75,7 @@ class Port:
         self._loop = asyncio.get_running_loop()
         self.family = sock.family
         self.host, self.port = sock.getsockname()[:2]
-        self.fan_out = FanOut(SendRing(sock), drops, self._loop, sock.fileno())
+        self.fan_out = FanOut(sender(sock, drops), drops, self._loop, sock.fileno())
         self.packets_received = 0
         self._loop.add_reader(sock.fileno(), self._readable)
 

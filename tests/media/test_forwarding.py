@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import secrets
-import socket
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pylibsrtp
-import pytest
-
 from media.drops import Drop, Drops
+from media.forwarding.audience import Audience
 from media.forwarding.down_track import NACK_BUDGET, DownTrack
-from media.forwarding.fan_out import MAX_WAITING, Audience, FanOut
 from media.forwarding.formats import WireFormat
 from media.forwarding.key_frames import REPEAT, KeyFrameWish
 from media.forwarding.publication import Publication
@@ -23,9 +15,6 @@ from media.forwarding.up_track import FLOWING, UpTrack
 from media.rtp import rtcp
 from media.rtp.packets import RtpPacket
 from media.sdp.codecs import Codec, canonical
-from media.transport import send_ring
-from media.transport.aiortc_seam import protect
-from media.transport.send_ring import Name, SendRing
 
 REMOTE = Codec("video", "VP8", 90000, 1, 120, 121)
 OURS = canonical(REMOTE)
@@ -53,6 +42,7 @@ class Viewer:
 
     fan_out: Any = None
     transmit_context: Any = None
+    transmit_pointer: int = 0
     name_pointer: int = 0
     alone: list[bytes] = field(default_factory=list)
     reports: list[bytes] = field(default_factory=list)
@@ -70,7 +60,7 @@ class Outbox:
     def __init__(self) -> None:
         self.sent: list[tuple[int, bytes]] = []
 
-    def submit(self, audience: Audience, packet: bytes, _: object) -> None:
+    def submit(self, audience: Audience, packet: bytes, **_: object) -> None:
         self.sent.append((len(audience), packet))
 
 
@@ -258,134 +248,3 @@ def test_another_format_has_its_own_payload_type_and_ids() -> None:
 
     assert (changed.payload_type, changed.marker) == (102, 1)
     assert [(number, changed.data[at]) for number, at, _ in changed.extensions()] == [(13, 1)]
-
-
-# The hot loop
-
-
-class Ear:
-    """A UDP socket with the key to what is sent to it."""
-
-    def __init__(self, clear: socket.socket) -> None:
-        key = secrets.token_bytes(28)
-        profile = pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(2)
-        self._rx = pylibsrtp.Session(pylibsrtp.Policy(key, pylibsrtp.Policy.SSRC_ANY_INBOUND, 0, profile))
-        outbound = pylibsrtp.Policy(key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, 0, profile)
-        outbound.allow_repeat_tx = True
-        self._tx = pylibsrtp.Session(outbound)
-        self._name = Name(socket.AF_INET, self.socket.getsockname())
-        self.transmit_context = self._tx._srtp[0]
-        self.name_pointer = self._name.pointer
-        self.fan_out = None
-
-    def hear(self) -> bytes:
-        return self._rx.unprotect(self.socket.recv(2048))
-
-    send_rtp = send_rtcp = staticmethod(lambda packet: None)
-
-
-@pytest.fixture
-def sender() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
-        yield sock
-
-
-@pytest.fixture
-def ears(sender: socket.socket) -> Iterator[list[Ear]]:
-    found = [Ear(sender) for _ in range(5)]
-    yield found
-    for ear in found:
-        ear.socket.close()
-
-
-def packet_of(number: int) -> bytes:
-    return b"\x80\x60" + number.to_bytes(2, "big") + bytes(4) + b"\x00\x00\x00\x09" + bytes((number,)) * 900
-
-
-@pytest.mark.parametrize("with_sendmmsg", [True, False])
-async def test_everybody_gets_the_same_bytes_under_its_own_key(
-    sender: socket.socket, ears: list[Ear], monkeypatch: pytest.MonkeyPatch, with_sendmmsg: bool
-) -> None:
-    monkeypatch.setattr(send_ring, "_HAS_SENDMMSG", with_sendmmsg and send_ring._HAS_SENDMMSG)
-    fan_out = FanOut(SendRing(sender), Drops(), asyncio.get_running_loop(), sender.fileno())
-    audience = Audience(ears)
-    for number in range(3):
-        fan_out.submit(audience, packet_of(number), protect)
-
-    for ear in ears:
-        assert [ear.hear() for _ in range(3)] == [packet_of(number) for number in range(3)]
-    assert fan_out.packets_sent == 15
-
-
-async def test_what_could_not_be_encrypted_is_never_sent(sender: socket.socket, ears: list[Ear]) -> None:
-    drops = Drops()
-    fan_out = FanOut(SendRing(sender), drops, asyncio.get_running_loop(), sender.fileno())
-    refused = {ears[1].transmit_context, ears[4].transmit_context}
-
-    def fails_for_two(context: Any, packet: Any, length: Any) -> int:
-        return 7 if context in refused else int(protect(context, packet, length))
-
-    fan_out.submit(Audience(ears), packet_of(1), fails_for_two)
-    for ear in (ears[0], ears[2], ears[3]):
-        assert ear.hear() == packet_of(1)
-    for ear in (ears[1], ears[4]):
-        ear.socket.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            ear.socket.recv(2048)
-    assert drops[Drop.PROTECT_FAILED] == 2
-
-
-async def test_a_full_socket_is_waited_for_and_nothing_changes_its_order(
-    sender: socket.socket, ears: list[Ear], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ring = SendRing(sender)
-    fan_out = FanOut(ring, Drops(), asyncio.get_running_loop(), sender.fileno())
-    real, full = ring.send, [True]
-
-    def sometimes(start: int, stop: int) -> tuple[int, int]:
-        if full[0]:
-            return real(start, min(stop, start + 2))[0], errno.EAGAIN
-        return real(start, stop)
-
-    monkeypatch.setattr(ring, "send", sometimes)
-    for number in range(4):
-        fan_out.submit(Audience(ears), packet_of(number), protect)
-    full[0] = False
-    async with asyncio.timeout(5):
-        while fan_out._waiting:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-
-    for ear in ears:
-        assert [ear.hear() for _ in range(4)] == [packet_of(number) for number in range(4)]
-
-
-async def test_what_waits_is_bounded_and_dropped_by_name(sender: socket.socket, ears: list[Ear]) -> None:
-    drops = Drops()
-    fan_out = FanOut(SendRing(sender), drops, asyncio.get_running_loop(), sender.fileno())
-    fan_out._scheduled = True
-    for _ in range(MAX_WAITING + 3):
-        fan_out.submit(Audience(ears), packet_of(1), protect)
-
-    assert len(fan_out._waiting) == MAX_WAITING
-    assert drops[Drop.FAN_OUT_FULL] == 3 * len(ears)
-    fan_out.close()
-
-
-async def test_a_large_batch_lets_the_loop_have_its_turn(sender: socket.socket, ears: list[Ear]) -> None:
-    fan_out = FanOut(SendRing(sender), Drops(), asyncio.get_running_loop(), sender.fileno())
-    crowd = Audience(ears * 600)
-    order: list[str] = []
-    asyncio.get_running_loop().call_soon(lambda: order.append("signaling"))
-    for number in range(10):
-        fan_out.submit(crowd, packet_of(number), protect)
-    async with asyncio.timeout(5):
-        while fan_out._waiting:
-            await asyncio.sleep(0)
-            order.append("media")
-
-    assert order[0] == "signaling"
-    assert fan_out.packets_sent == 10 * len(crowd)

@@ -24,6 +24,7 @@ from struct import Struct
 import numpy as np
 import uvloop
 
+from media.drops import Drops
 from media.transport.aiortc_seam import protect, srtp_sessions
 from media.transport.send_ring import SLOTS, STRIDE, Name, SendRing
 
@@ -70,7 +71,7 @@ def main() -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 20)
     sock.setblocking(False)
     sessions = [srtp_sessions(secrets.token_bytes(28)) for _ in range(viewers)]
-    floor = Floor(SendRing(sock), names, [context for _, context in sessions])
+    floor = Floor(SendRing(sock, Drops()), names, [context for _, context in sessions])
     floor.run(size, 1.0)
     began, sent = time.process_time(), floor.sent
     floor.run(size, seconds)
@@ -117,7 +118,7 @@ class Floor:
             _REWRITTEN.pack_into(view, at + 2, number & 0xFFFF, number, 0x1234)
             lengths[index][0] = size
             protect(contexts[start + index], slots[index], lengths[index])
-        sent, _ = ring.send(0, stop - start)
+        sent, _ = ring.transmit(0, stop - start)
         self.sent += sent
 
 

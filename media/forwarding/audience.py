@@ -1,0 +1,101 @@
+"""What the sending twins take: who is sent to, as columns, and the packets of one turn.
+
+All viewers of a track get the same plain bytes; what differs is the key, and for a viewer who came back or changed the
+layer, three numbers by which its packets are moved. Columns are numpy arrays, so that a packet costs no Python per
+viewer: the pure twin computes with whole columns, the compiled twin walks them.
+
+Pure: values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Audience", "Burst", "Receiver", "Shift", "NO_SHIFT", "MAX_BURST"]
+
+MAX_BURST = 32
+"""Packets of one burst: what one turn of the loop usually reads of a publisher, and a ring's share of each viewer."""
+
+
+class Shift(NamedTuple):
+    """What is taken off the numbers of a track for one viewer; all wrap."""
+
+    number: int = 0
+    """Sequence number, 16 bits."""
+    picture: int = 0
+    """VP8 and VP9 picture id, 15 bits."""
+    base_layer: int = 0
+    """tl0picidx, 8 bits."""
+
+
+NO_SHIFT = Shift()
+
+
+class Receiver(Protocol):
+    """What sending needs of a viewer's peer."""
+
+    @property
+    def transmit_context(self) -> Any:
+        """Its libsrtp context for sending."""
+        ...
+
+    @property
+    def transmit_pointer(self) -> int:
+        """The address of that context."""
+        ...
+
+    @property
+    def name_pointer(self) -> int:
+        """The address of its socket address."""
+        ...
+
+
+class Audience:
+    """Receivers of the same bytes on the same socket. Immutable: who joins or leaves makes a new one, so that a batch
+    that is half sent keeps all it points to alive."""
+
+    __slots__ = ("_receivers", "base_layers", "contexts", "names", "numbers", "pictures", "pointers", "shifted")
+
+    def __init__(self, receivers: Sequence[Receiver], shifts: Sequence[Shift] = ()) -> None:
+        """`shifts`: one for each receiver, or none at all when nobody is shifted."""
+        self._receivers = tuple(receivers)
+        self.contexts = [receiver.transmit_context for receiver in receivers]
+        self.pointers = np.array([receiver.transmit_pointer for receiver in receivers], np.uint64)
+        self.names = np.array([receiver.name_pointer for receiver in receivers], np.uint64)
+        self.shifted = any(shift != NO_SHIFT for shift in shifts)
+        self.numbers = self._column(0, 0xFFFF, shifts, np.dtype(np.uint16))
+        self.pictures = self._column(1, 0x7FFF, shifts, np.dtype(np.uint16))
+        self.base_layers = self._column(2, 0xFF, shifts, np.dtype(np.uint8))
+
+    def _column(self, index: int, mask: int, shifts: Sequence[Shift], dtype: np.dtype[Any]) -> NDArray[Any]:
+        if not self.shifted:
+            return np.zeros(0, dtype)
+        return np.array([shift[index] & mask for shift in shifts], dtype)
+
+    def __len__(self) -> int:
+        return len(self.contexts)
+
+
+class Burst:
+    """Packets that follow each other to the same audience. Grows until it is begun to be sent."""
+
+    __slots__ = ("base_layer_at", "is_rtcp", "packets", "picture_at")
+
+    def __init__(self, *, is_rtcp: bool) -> None:
+        self.is_rtcp = is_rtcp
+        self.packets: list[bytes] = []
+        self.picture_at: list[int] = []
+        self.base_layer_at: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.packets)
+
+    def add(self, packet: bytes, picture_at: int = 0, base_layer_at: int = 0) -> None:
+        """`picture_at`, `base_layer_at`: where those fields stand in the packet, 0 for nowhere."""
+        self.packets.append(packet)
+        self.picture_at.append(picture_at)
+        self.base_layer_at.append(base_layer_at)

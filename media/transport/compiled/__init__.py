@@ -1,0 +1,1 @@
+"""The C half of the compiled fan-out, and how it is built."""
