@@ -57,12 +57,11 @@ ensure_environment() {
 
 # The compiled fan-out, when its source is newer than what was built and there is a compiler; never required.
 build_fan_out() {
-    local folder=media/transport/compiled built
-    built=$(ls "$folder"/_fan_out.*.so 2>/dev/null | head -n 1)
-    if [ -n "$built" ] && [ "$built" -nt "$folder/fan_out.c" ] && [ "$built" -nt "$folder/build.py" ]; then
-        return 0
+    local folder=media/transport/compiled built include
+    built=$(find "$folder" -name '_fan_out.*.so' -newer "$folder/fan_out.c" -newer "$folder/build.py")
+    [ -n "$built" ] && return 0
+    include=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
+    if command -v cc >/dev/null && [ -f "$include/Python.h" ]; then
+        .venv/bin/python -m media.transport.compiled.build || true
     fi
-    command -v cc >/dev/null || return 0
-    [ -f "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || return 0
-    .venv/bin/python -m media.transport.compiled.build || true
 }
