@@ -36,6 +36,7 @@ class Drop(Enum):
     PROTECT_FAILED = "libsrtp refused to encrypt for one viewer"
     SEND_FAILED = "the system refused to send to one viewer"
     NACK_GONE = "a retransmission of what is no longer remembered"
+    NACK_TOO_SOON = "a retransmission that is on its way already"
     NACK_BUDGET = "more retransmissions than one viewer may have in a second"
 
 

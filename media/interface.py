@@ -20,7 +20,8 @@ from media.errors import BadDescription, MediaRefused, UnsupportedCodec
 
 __all__ = [
     "BadDescription", "MediaRefused", "UnsupportedCodec",
-    "PublicationView", "MediaEvent", "PeerConnected", "PeerClosed", "PictureChanged", "FlowFact",
+    "PublicationView", "MediaEvent", "PeerConnected", "PeerClosed", "PictureChanged", "LayersWanted", "LayerChosen",
+    "FlowFact",
     "StreamOffer", "Publishing", "Viewing", "Sfu",
 ]  # fmt: skip
 
@@ -68,7 +69,30 @@ class PictureChanged:
     publication: PublicationView
 
 
-MediaEvent = PeerConnected | PeerClosed | PictureChanged
+@dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """Somebody watches a layer of a simulcast again, or nobody does: its publisher may pause those."""
+
+    peer: str
+    publication: str
+    mid: str
+    layers: Mapping[str, bool]
+    """By rid."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChosen:
+    """A viewer will be sent another layer of a publication, or none."""
+
+    peer: str
+    publication: str
+    paused: bool
+    """Nothing of it fits into the viewer's bandwidth, or it wished for nothing."""
+    width: int
+    height: int
+
+
+MediaEvent = PeerConnected | PeerClosed | PictureChanged | LayersWanted | LayerChosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +159,10 @@ class Viewing(Protocol):
 
     def want(self, publications: Sequence[str]) -> None:
         """From now on it shall receive exactly these; takes effect with the next offer and its answer."""
+        ...
+
+    def wish(self, publication: str, pixels: int) -> None:
+        """That publication is shown at so many pixels, 0 for hidden: nothing larger than fills them is sent."""
         ...
 
     def offer(self) -> tuple[int, str, Sequence[StreamOffer]] | None:

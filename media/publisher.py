@@ -8,20 +8,32 @@ key frame is wanted (PLI).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from media.drops import Drop, Drops
 from media.errors import BadDescription, UnsupportedCodec
 from media.forwarding.publication import Publication
+from media.forwarding.timeline import Timeline
 from media.forwarding.up_track import UpTrack
 from media.interface import PublicationView
 from media.rtp import rtcp
 from media.rtp.arrivals import Arrivals
 from media.rtp.packets import PacketError, RtpPacket
 from media.rtp.receive_estimate import ReceiveEstimate
-from media.sdp.codecs import ABS_SEND_TIME, EXTENSION_IDS, KEPT, MID, TRANSPORT_CC, Codec, canonical
+from media.sdp.codecs import (
+    ABS_SEND_TIME,
+    DEPENDENCY_DESCRIPTOR,
+    EXTENSION_IDS,
+    KEPT,
+    MID,
+    REPAIRED_RID,
+    RID,
+    TRANSPORT_CC,
+    Codec,
+    canonical,
+)
 from media.sdp.description import Description, Section, parse
 from media.sdp.writing import PUBLISHER_FEEDBACK, Endpoint, LocalSection, describe
 from media.transport.peer import Peer
@@ -35,13 +47,12 @@ START_KBPS = "1200"
 """Kilobits per second a Chromium starts at, before feedback."""
 REPORT_PERIOD = 1.0
 FEEDBACK_PERIOD = 0.1
-ROUND_TRIP = 0.1
-"""Seconds assumed between asking for a packet and its coming: a publisher's true figure is not reported to us."""
 
 
 @dataclass(slots=True)
 class _Route:
     publication: Publication
+    layer: UpTrack
     is_retransmission: bool
 
 
@@ -53,6 +64,7 @@ class Registry(Protocol):
     def publication_ended(self, publication: Publication) -> None: ...
     def hurry(self) -> None: ...
     def picture_changed(self, publisher: Publisher, publication: Publication) -> None: ...
+    def layers_wanted(self, publisher: Publisher, publication: Publication) -> None: ...
 
 
 class Publisher:
@@ -85,7 +97,8 @@ class Publisher:
         # feedback
         self.feedback_ssrc = registry.new_ssrc()
         self._ids = [0] * 256  # remote extension id -> ours
-        self._mid_id = 0
+        self._layer_ids = [0] * 256  # the same for layers of a simulcast
+        self._mid_id = self._rid_id = self._repaired_rid_id = 0
         self._transport_cc_id = 0
         self._arrivals = Arrivals()
         self._estimate = ReceiveEstimate()
@@ -102,11 +115,12 @@ class Publisher:
         return [self.view(publication) for publication in self.by_mid.values()]
 
     def view(self, publication: Publication) -> PublicationView:
-        up = publication.up
+        picture = publication.picture
         mid = next(mid for mid, candidate in self.by_mid.items() if candidate is publication)
         return PublicationView(
-            publication.id, mid, publication.kind, publication.source, up.codec.name, up.width, up.height, up.blocked
-        )
+            publication.id, mid, publication.kind, publication.source, publication.codec.name, picture.width,
+            picture.height, picture.blocked,
+        )  # fmt: skip
 
     def renegotiate(self, offer: str, sources: Mapping[str, str]) -> None:
         """See media.interface.Publishing. Tracks whose section stopped sending end; the others stay as they are."""
@@ -144,7 +158,8 @@ class Publisher:
     def limit(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
         for publication in self.by_mid.values():
-            publication.up.max_pixels = max_pixels
+            for layer in publication.layers:
+                layer.max_pixels = max_pixels
             self._notice_picture(publication)
 
     @property
@@ -186,7 +201,7 @@ class Publisher:
             return LocalSection(
                 section.kind, section.mid, "inactive", None, section.protocol, " ".join(section.formats)
             )
-        wanted = (*KEPT[section.kind], MID, TRANSPORT_CC, ABS_SEND_TIME)
+        wanted = (*KEPT[section.kind], MID, RID, REPAIRED_RID, TRANSPORT_CC, ABS_SEND_TIME)
         feedback = [item for item in PUBLISHER_FEEDBACK if item in section.feedback]
         if "transport-cc" in feedback and "goog-remb" in feedback:
             feedback.remove("goog-remb")
@@ -197,6 +212,7 @@ class Publisher:
             replace(codec, parameters=_answered_parameters(codec)),
             extensions={uri: number for uri, number in section.extensions.items() if uri in wanted},
             feedback=feedback,
+            rids=section.rids,
         )
 
     def _learn_extensions(self, remote: Description) -> None:
@@ -204,18 +220,35 @@ class Publisher:
             for uri, number in section.extensions.items():
                 if uri in EXTENSION_IDS and uri in KEPT.get(section.kind, ()):
                     self._ids[number] = EXTENSION_IDS[uri]
+                    # Its frame numbers are one layer's own, and a viewer who changes the layer would stumble over them.
+                    self._layer_ids[number] = 0 if uri == DEPENDENCY_DESCRIPTOR else EXTENSION_IDS[uri]
                 elif uri == MID:
                     self._mid_id = number
+                elif uri == RID:
+                    self._rid_id = number
+                elif uri == REPAIRED_RID:
+                    self._repaired_rid_id = number
                 elif uri == TRANSPORT_CC and "transport-cc" in section.feedback:
                     self._transport_cc_id = number
 
     def _begin(self, section: Section, received: Codec, source: str) -> None:
         sent = canonical(received)
         assert sent is not None, "_agree lets only codecs through that have a number of ours"
-        up = UpTrack(received, sent, self._registry.new_ssrc(), self._ids, self._drops)
-        up.max_pixels = self._max_pixels
-        publication = Publication(f"pub_{secrets.token_hex(8)}", source, self.peer, up, self._registry.new_ssrc())
+        ssrc = self._registry.new_ssrc()
+        if len(section.rids) > 1:
+            timeline = Timeline(sent.clock)
+            layers = [
+                UpTrack(received, sent, ssrc, self._layer_ids, self._drops, rid=rid, clock=timeline.layer())
+                for rid in section.rids
+            ]
+        else:
+            layers = [UpTrack(received, sent, ssrc, self._ids, self._drops, rid="".join(section.rids))]
+        for layer in layers:
+            layer.max_pixels = self._max_pixels
+        identifier = f"pub_{secrets.token_hex(8)}"
+        publication = Publication(identifier, source, self.peer, layers, self._registry.new_ssrc())
         publication.ask_key_frame = self._ask_key_frames
+        publication.ask_layers = self._ask_layers
         self.by_mid[section.mid] = publication
         self._registry.publication_began(publication)
 
@@ -227,11 +260,14 @@ class Publisher:
         self._registry.publication_ended(publication)
 
     def _learn_streams(self, section: Section, publication: Publication) -> None:
-        for stream in section.streams[:1]:  # layers of a simulcast come with rid, not with several SSRCs
-            self._routes[stream.ssrc] = _Route(publication, False)
-            publication.up.remote_ssrc = stream.ssrc
+        if len(publication.layers) > 1:
+            return  # layers of a simulcast come with rid, not with several SSRCs
+        layer = publication.layers[0]
+        for stream in section.streams[:1]:
+            self._routes[stream.ssrc] = _Route(publication, layer, False)
+            layer.remote_ssrc = stream.ssrc
             if stream.retransmission is not None:
-                self._routes[stream.retransmission] = _Route(publication, True)
+                self._routes[stream.retransmission] = _Route(publication, layer, True)
 
     # Packets
 
@@ -247,8 +283,7 @@ class Publisher:
         route = self._routes.get(packet.ssrc) or self._learn(packet, elements)
         if route is None:
             return
-        publication = route.publication
-        up = publication.up
+        publication, up = route.publication, route.layer
         if route.is_retransmission:
             original = up.unwrap_retransmission(packet)
             if original is None:
@@ -258,10 +293,10 @@ class Publisher:
         forwarded = up.receive(packet, elements, now)
         if up.losses:
             self._registry.hurry()
-        if up.width:
+        if up.width and (forwarded is None or forwarded.starts_key_frame):
             self._notice_picture(publication)
         if forwarded is not None:
-            publication.forward(forwarded)
+            publication.forward(up, forwarded)
 
     def _note_arrival(self, packet: RtpPacket, elements: Sequence[tuple[int, int, int]], now: float) -> None:
         wanted = self._transport_cc_id
@@ -271,28 +306,33 @@ class Publisher:
                     self._arrivals.arrived(packet.data[start] << 8 | packet.data[start + 1], now)
 
     def _learn(self, packet: RtpPacket, elements: Sequence[tuple[int, int, int]]) -> _Route | None:
-        """Whose stream a new SSRC is: by its MID (sent until our first report), else by a payload type of one track."""
+        """Whose stream a new SSRC is: by MID and RID, sent until our first report; else by a payload type of one."""
         if len(self._routes) >= MAX_STREAMS:
             self._drops.count(Drop.TOO_MANY_STREAMS)
             return None
-        publication = None
-        for number, start, length in elements:
-            if number == self._mid_id:
-                publication = self.by_mid.get(packet.data[start : start + length].decode("ascii", "replace"))
+        named = {
+            number: packet.data[start : start + length].decode("ascii", "replace") for number, start, length in elements
+        }
+        publication = self.by_mid.get(named.get(self._mid_id, ""))
         if publication is None:
-            owners = [candidate for candidate in self.by_mid.values() if candidate.up.uses(packet.payload_type)]
+            owners = [owner for owner in self.by_mid.values() if owner.layers[0].uses(packet.payload_type)]
             publication = owners[0] if len(owners) == 1 else None
-        if publication is None:
+        layer = None
+        if publication is not None:
+            rid = named.get(self._rid_id) or named.get(self._repaired_rid_id)
+            found = [layer for layer in publication.layers if len(publication.layers) == 1 or layer.rid == rid]
+            layer = found[0] if found else None
+        if publication is None or layer is None:
             self._drops.count(Drop.UNKNOWN_STREAM)
             return None
-        route = _Route(publication, publication.up.is_retransmission(packet.payload_type))
+        route = _Route(publication, layer, layer.is_retransmission(packet.payload_type))
         if not route.is_retransmission:
-            publication.up.remote_ssrc = packet.ssrc
+            layer.remote_ssrc = packet.ssrc
         self._routes[packet.ssrc] = route
         return route
 
     def _notice_picture(self, publication: Publication) -> None:
-        up = publication.up
+        up = publication.picture
         picture = (up.width, up.height, up.blocked)
         if up.width and self._announced.get(publication.id) != picture:
             self._announced[publication.id] = picture
@@ -304,13 +344,14 @@ class Publisher:
                 report = rtcp.sender_report(block)
                 route = self._routes.get(block.ssrc)
                 if report is not None and route is not None and not route.is_retransmission:
-                    publication = route.publication
-                    publication.forward_rtcp(publication.up.handle_sender_report(report, now))
+                    route.publication.forward_rtcp(route.layer, route.layer.handle_sender_report(report, now))
 
     # Feedback
 
     def tick(self, now: float) -> None:
         """Sends what is due; called every few milliseconds."""
+        for layer in self._layers():
+            layer.measure(now)
         due = self._missing(now) + self._wanted_key_frames(now)
         if now - self._feedback_at >= FEEDBACK_PERIOD and self._transport_cc_id:
             self._feedback_at = now
@@ -321,33 +362,40 @@ class Publisher:
         for packet in due:
             self.connection.send_rtcp(packet)
 
+    def _layers(self) -> Iterator[UpTrack]:
+        return (layer for publication in self.by_mid.values() for layer in publication.layers)
+
     @property
     def misses_packets(self) -> bool:
-        return any(publication.up.losses for publication in self.by_mid.values())
+        return any(layer.losses for layer in self._layers())
 
     def _ask_key_frames(self) -> None:
         for packet in self._wanted_key_frames(self._clock()):
             self.connection.send_rtcp(packet)
 
+    def _ask_layers(self, publication: Publication) -> None:
+        self._registry.layers_wanted(self, publication)
+
     def _missing(self, now: float) -> list[bytes]:
         packets = []
-        for publication in self.by_mid.values():
-            up = publication.up
-            numbers = up.losses.due(now, ROUND_TRIP)
-            if numbers and up.remote_ssrc is not None and up.codec.kind == "video":
+        for up in self._layers():
+            numbers = up.missing(now)
+            if numbers and up.remote_ssrc is not None:
                 packets.append(rtcp.nack(self.feedback_ssrc, up.remote_ssrc, numbers))
         return packets
 
     def _wanted_key_frames(self, now: float) -> list[bytes]:
-        packets = []
-        for publication in self.by_mid.values():
-            up = publication.up
-            if up.remote_ssrc is not None and self.connection.srtp is not None and up.key_frames.due(now):
-                packets.append(rtcp.key_frame_request(self.feedback_ssrc, up.remote_ssrc))
-        return packets
+        return [
+            rtcp.key_frame_request(self.feedback_ssrc, up.remote_ssrc)
+            for up in self._layers()
+            if up.remote_ssrc is not None
+            and self.connection.srtp is not None
+            and up.flowing(now)  # for a layer that rests, a browser makes key frames of all others
+            and up.key_frames.due(now)
+        ]
 
     def _reports(self, now: float) -> list[bytes]:
-        blocks = [report for publication in self.by_mid.values() if (report := publication.up.report(now))]
+        blocks = [report for layer in self._layers() if (report := layer.report(now))]
         if not blocks:
             return []
         packet = rtcp.receiver_report(self.feedback_ssrc, blocks) + rtcp.source_description(self.feedback_ssrc, "tally")

@@ -16,7 +16,16 @@ from functools import partial
 
 from media.drops import Drops
 from media.forwarding.publication import Publication
-from media.interface import FlowFact, MediaEvent, PeerClosed, PeerConnected, PictureChanged
+from media.forwarding.up_track import UpTrack
+from media.interface import (
+    FlowFact,
+    LayerChosen,
+    LayersWanted,
+    MediaEvent,
+    PeerClosed,
+    PeerConnected,
+    PictureChanged,
+)
 from media.publisher import Publisher
 from media.sdp.writing import Candidate, Endpoint
 from media.transport.aiortc_seam import NodeCertificate, check_contract
@@ -33,6 +42,12 @@ TICK = 0.1
 """Seconds between two rounds of feedback."""
 URGENT_TICK = 0.025
 """The same while retransmissions are asked for. Waking up costs more than a forwarded packet: done with care."""
+REVIEW = 0.25
+"""Seconds between two looks at which layers flow and who watches them."""
+TRYING = 0.05
+"""Seconds between two steps of viewers whose bandwidth is limited."""
+UNWATCHED = 5.0
+"""Seconds after which a layer that nobody watches is told to pause."""
 SWEEP = 1.0
 """Seconds between two looks for peers that are gone."""
 
@@ -67,6 +82,9 @@ class Sfu:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._endings: set[asyncio.Task[None]] = set()
+        self._limited: dict[Viewer, None] = {}  # viewers that are tried to be given more
+        self._trying: asyncio.TimerHandle | None = None
+        self._unwatched: dict[UpTrack, float] = {}  # since when
 
     async def start(self, hosts: Sequence[str], port: int, *, announced: Sequence[str] = ()) -> None:
         """Binds UDP `port` on each of `hosts`; port 0 lets the system choose one for the first and reuses it.
@@ -87,11 +105,12 @@ class Sfu:
             port = port or self._ports[0].port
         self._candidates = [Candidate(host, port) for host in (announced or hosts)]
         self._loop = asyncio.get_running_loop()
-        self._tasks = [asyncio.create_task(self._sweep())]
+        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._review())]
 
     async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._trying):
+            if timer is not None:
+                timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -132,20 +151,18 @@ class Sfu:
 
     def view(self) -> Viewer:
         """See media.interface.Sfu."""
-        peer, endpoint = self._peer()
-        viewer = Viewer(f"down_{secrets.token_hex(8)}", peer, endpoint, self.drops, find=self._publications.get)
+        viewer = self._viewer()
         self._adopt(viewer)
         return viewer
 
     def play(self, offer: str, publications: Sequence[str]) -> Viewer:
         """See media.interface.Sfu."""
-        peer, endpoint = self._peer()
-        viewer = Viewer(f"down_{secrets.token_hex(8)}", peer, endpoint, self.drops, find=self._publications.get)
+        viewer = self._viewer()
         found = [self._publications[identifier] for identifier in publications if identifier in self._publications]
         try:
             viewer.play(offer, found)
         except Exception:
-            peer.close("refused")
+            viewer.close("refused")
             raise
         self._adopt(viewer)
         return viewer
@@ -153,13 +170,13 @@ class Sfu:
     def flow(self) -> Sequence[FlowFact]:
         """See media.interface.Sfu."""
         now = self._clock()
-        flowing = {
-            publication.up: publication.up.pixels
-            for publication in self._publications.values()
-            if publication.up.flowing(now) and not publication.up.blocked
-        }
+        flowing: dict[UpTrack | None, int] = {
+            layer: layer.pixels
+            for publication in self._publications.values() for layer in publication.layers
+            if layer.flowing(now) and not layer.blocked
+        }  # fmt: skip
         facts = [
-            FlowFact(viewer.peer, sum(flowing.get(down.up, 0) for down in viewer.down_tracks if down.started),
+            FlowFact(viewer.peer, sum(flowing.get(down.layer, 0) for down in viewer.down_tracks),
                      viewer.connection.last_seen)
             for viewer in self._viewers.values() if viewer.connection.srtp is not None
         ]  # fmt: skip
@@ -184,6 +201,11 @@ class Sfu:
             "bytes_sent": sum(port.fan_out.octets_sent for port in self._ports),
         }
 
+    def _viewer(self) -> Viewer:
+        peer, endpoint = self._peer()
+        identifier = f"down_{secrets.token_hex(8)}"
+        return Viewer(identifier, peer, endpoint, self.drops, find=self._publications.get, clock=self._clock)
+
     def _peers(self) -> list[Publisher | Viewer]:
         return [*self._publishers.values(), *self._viewers.values()]
 
@@ -205,6 +227,8 @@ class Sfu:
         connection.on_connected = connected
         connection.on_moved = viewer.moved
         connection.on_closed = lambda reason: self._viewer_closed(viewer, reason)
+        viewer.on_layer = self._layer_chosen
+        viewer.on_limited = self._viewer_limited
         self._viewers[viewer.peer] = viewer
 
     # What happens by itself
@@ -217,6 +241,7 @@ class Sfu:
 
     def _viewer_closed(self, viewer: Viewer, reason: str) -> None:
         self._viewers.pop(viewer.peer, None)
+        self._limited.pop(viewer, None)
         viewer.end_all()
         self._listener(PeerClosed(viewer.peer, reason, viewer.connection.last_seen))
 
@@ -230,7 +255,9 @@ class Sfu:
 
     def publication_ended(self, publication: Publication) -> None:
         self._publications.pop(publication.id, None)
-        self._ssrcs -= {publication.up.ssrc, publication.rtx_ssrc}
+        self._ssrcs -= {publication.ssrc, publication.rtx_ssrc}
+        for layer in publication.layers:
+            self._unwatched.pop(layer, None)
         for viewer in self._viewers.values():
             viewer.forget(publication)
 
@@ -245,6 +272,65 @@ class Sfu:
         """A publisher misses packets: the next round shall be soon."""
         if self._timer is None or self._timer.when() > self._loop.time() + URGENT_TICK:
             self._tick_in(URGENT_TICK)
+
+    # Layers and bandwidth
+
+    def layers_wanted(self, publisher: Publisher, publication: Publication) -> None:
+        """A layer that was put to sleep is wanted."""
+        now = self._clock()
+        for layer in publication.layers:
+            if publication.asleep(layer) and publication.wanted(layer):
+                publication.wake(layer, now)
+        self._tell_layers(publisher, publication)
+
+    def _tell_layers(self, publisher: Publisher, publication: Publication) -> None:
+        layers = {layer.rid: not publication.asleep(layer) for layer in publication.layers}
+        mid = publisher.view(publication).mid
+        self._listener(LayersWanted(publisher.peer, publication.id, mid, layers))
+
+    def _layer_chosen(self, viewer: Viewer, publication: Publication, layer: UpTrack | None) -> None:
+        width, height = (layer.width, layer.height) if layer is not None else (0, 0)
+        self._listener(LayerChosen(viewer.peer, publication.id, layer is None, width, height))
+
+    def _viewer_limited(self, viewer: Viewer) -> None:
+        self._limited[viewer] = None
+        if self._trying is None:
+            self._trying = self._loop.call_later(TRYING, self._try)
+
+    def _try(self) -> None:
+        self._trying = None
+        now = self._clock()
+        for viewer in list(self._limited):
+            if not viewer.tick(now):
+                self._limited.pop(viewer, None)
+        if self._limited:
+            self._trying = self._loop.call_later(TRYING, self._try)
+
+    async def _review(self) -> None:
+        """Puts layers to sleep that nobody watches, and moves viewers when a layer came or vanished."""
+        while True:
+            await asyncio.sleep(REVIEW)
+            now = self._clock()
+            for publisher in list(self._publishers.values()):
+                for publication in publisher.by_mid.values():
+                    if len(publication.layers) > 1:
+                        self._review_layers(publisher, publication, now)
+
+    def _review_layers(self, publisher: Publisher, publication: Publication, now: float) -> None:
+        ladder = publication.ladder(now)
+        asleep = False
+        for layer in ladder[1:]:
+            if publication.wanted(layer) or publication.asleep(layer):
+                self._unwatched.pop(layer, None)
+            elif now - self._unwatched.setdefault(layer, now) >= UNWATCHED:
+                publication.sleep(layer)
+                asleep = True
+        if asleep:
+            self._tell_layers(publisher, publication)
+        if publication.ladder_changed(now):
+            for viewer in self._viewers.values():
+                if viewer.receives(publication):
+                    viewer.allocate(now)
 
     def _tick_in(self, delay: float) -> None:
         if self._timer is not None:

@@ -13,9 +13,12 @@ from dataclasses import dataclass, replace
 
 from media.drops import Drops
 from media.errors import BadDescription, MediaRefused, UnsupportedCodec
-from media.forwarding.down_track import DownTrack
+from media.forwarding.allocation import OVERHEAD, PAUSED, Rung, Track, allocate, needed_for_more
+from media.forwarding.bandwidth import Bandwidth, LossMeter
+from media.forwarding.down_track import DownTrack, Position
 from media.forwarding.formats import WireFormat
 from media.forwarding.publication import Publication
+from media.forwarding.up_track import UpTrack
 from media.interface import StreamOffer
 from media.rtp import rtcp
 from media.sdp.codecs import EXTENSION_IDS, KEPT, Codec, canonical
@@ -26,6 +29,16 @@ from media.transport.peer import Peer
 __all__ = ["Viewer"]
 
 MAX_SECTIONS = 60
+GUESS = 1.6
+"""Bits per second of a pixel, for a layer that was never seen: 1.5 Mbit/s for 1280 x 720."""
+REFERENCE_PERIOD = 0.5
+"""Seconds between two answers to a viewer that wants to know its round trip."""
+RESEND_SHARE = 0.5
+"""Of a limited budget, what retransmissions may take."""
+FAR_TOO_MUCH = 1.3
+"""Times the budget: then the old layer stops at once, since it only delays the first frame of the new one."""
+MAX_PADDING = 24
+"""Packets of one turn of a trial."""
 
 
 @dataclass(slots=True)
@@ -40,6 +53,8 @@ class _Slot:
     down: DownTrack | None = None
     """There once the viewer agreed."""
     rejected: bool = False
+    told: UpTrack | None = None
+    """The layer it was last told of."""
 
 
 class Viewer:
@@ -53,6 +68,7 @@ class Viewer:
         drops: Drops,
         *,
         find: Callable[[str], Publication | None],
+        clock: Callable[[], float],
     ) -> None:
         # identity
         self.peer = identifier
@@ -71,11 +87,24 @@ class Viewer:
 
         # tracks
         self._by_ssrc: dict[int, DownTrack] = {}
-        self._resume_at: dict[str, int] = {}
+        self._by_rtx: set[int] = set()
+        self._resume_at: dict[str, Position] = {}
         self._connected = False
         self._drops = drops
-        self.estimate: int | None = None
-        """Bits per second this viewer believes it can receive (REMB)."""
+
+        # bandwidth
+        self.bandwidth = Bandwidth()
+        self._losses = LossMeter()
+        self.on_limited: Callable[[Viewer], None] = lambda viewer: None
+        """Its budget fell: `tick` is wanted from now on."""
+        self.on_layer: Callable[[Viewer, Publication, UpTrack | None], None] = lambda viewer, publication, layer: None
+        """It will be sent another layer of a publication, or none."""
+        self._wishes: dict[str, int] = {}
+        self._ticked_at = 0.0
+        self._owed = 0.0  # bytes of padding
+        self._trying = 0.0  # bits per second in all, during a trial
+        self._referred_at = float("-inf")
+        self._clock = clock
         peer.on_rtcp = self._handle_rtcp
 
     # What is received
@@ -94,6 +123,7 @@ class Viewer:
     def forget(self, publication: Publication) -> None:
         """The publication ended."""
         self._resume_at.pop(publication.id, None)
+        self._wishes.pop(publication.id, None)
         self._wanted = [identifier for identifier in self._wanted if identifier != publication.id]
         for slot in self._slots:
             if slot.publication is publication:
@@ -110,6 +140,16 @@ class Viewer:
             if slot.down is not None and slot.publication is not None:
                 slot.publication.detach(slot.down)
         self._attach_all()
+
+    def receives(self, publication: Publication) -> bool:
+        return any(slot.publication is publication and slot.down is not None for slot in self._slots)
+
+    def wish(self, publication: str, pixels: int) -> None:
+        """See media.interface.Viewing."""
+        if publication not in self._wanted:
+            return
+        self._wishes[publication] = pixels
+        self.allocate(self._clock())
 
     @property
     def last_seen(self) -> float:
@@ -160,6 +200,7 @@ class Viewer:
             elif slot.down is None:
                 slot.down = self._down(slot, publication, WireFormat.own(slot.codec), section)
         self._settled = [publication.id if publication is not None else None for publication in offered]
+        self.allocate(self._clock())
         if self._connected:
             self._attach_all()
         return rejected
@@ -183,6 +224,7 @@ class Viewer:
             slot.down = self._down(slot, publication, WireFormat.of(codec, kept), section)
             self._slots.append(slot)
             sections.append(self._local(slot))
+        self.allocate(self._clock())
         if not self._slots:
             raise UnsupportedCodec("nothing that is published fits what the offer can receive")
         self.connection.start(remote.fingerprint, active=remote.makes_us_active)
@@ -198,7 +240,7 @@ class Viewer:
             publication = self._find(identifier)
             if publication is None or identifier in placed:
                 continue
-            codec = publication.up.codec
+            codec = publication.codec
             extensions = {uri: EXTENSION_IDS[uri] for uri in KEPT[codec.kind]}
             free = next(
                 (slot for slot in self._slots if slot.publication is None and slot.kind == codec.kind
@@ -215,8 +257,10 @@ class Viewer:
         slot.publication = slot.down = None
         if publication is not None and down is not None:
             publication.detach(down)
-            self._by_ssrc.pop(publication.up.ssrc, None)
-            following = down.next_number
+            self._by_ssrc.pop(publication.ssrc, None)
+            self._by_rtx.discard(publication.rtx_ssrc)
+            following = down.next_position
+            slot.told = None
             if following is not None and not publication.ended:
                 self._resume_at[publication.id] = following
 
@@ -225,11 +269,73 @@ class Viewer:
         if not offered_rtx:
             wire = WireFormat(wire.payload_type, None, wire.ids)
         down = DownTrack(
-            publication.up, self.connection, wire, publication.rtx_ssrc, self._drops,
+            publication.kind, self.connection, wire, publication.rtx_ssrc, self._drops,
             self._resume_at.get(publication.id),
         )  # fmt: skip
-        self._by_ssrc[publication.up.ssrc] = down
+        self._by_ssrc[publication.ssrc] = down
+        self._by_rtx.add(publication.rtx_ssrc)
         return down
+
+    # Layers and bandwidth
+
+    def allocate(self, now: float, *, urgent: bool = False) -> None:
+        """Chooses the layer of each track anew: something has changed. `urgent`: what is sent now is far too much."""
+        slots, ladders, tracks = self._tracks(now)
+        for slot, ladder, rung in zip(slots, ladders, allocate(tracks, self.bandwidth.budget), strict=True):
+            publication, down = slot.publication, slot.down
+            assert publication is not None, "_tracks gives agreed slots only"
+            assert down is not None, "_tracks gives agreed slots only"
+            layer = ladder[rung] if rung != PAUSED else None
+            if layer is not down.target:
+                publication.aim(down, layer, at_once=urgent)
+            if layer is not slot.told:
+                if slot.told is not None or layer is None or len(publication.layers) > 1:
+                    self.on_layer(self, publication, layer)
+                slot.told = layer
+
+    def tick(self, now: float) -> bool:
+        """Tries whether more can be sent; called every few ten milliseconds while the budget is limited. False when it
+        no longer is."""
+        elapsed, self._ticked_at = min(0.1, now - self._ticked_at), now
+        before = self.bandwidth.budget
+        _, _, tracks = self._tracks(now)
+        chosen = allocate(tracks, before)
+        self._trying = self.bandwidth.trial(needed_for_more(tracks, chosen), now)
+        if self._trying:
+            self._pad((self._trying - self._sending()) / 8 * elapsed)
+        elif self.bandwidth.budget != before:
+            self.allocate(now)
+        if self.bandwidth.budget is None:
+            for down in self.down_tracks:
+                down.limit_resends(None)
+        return self.bandwidth.budget is not None
+
+    def _tracks(self, now: float) -> tuple[list[_Slot], list[list[UpTrack]], list[Track]]:
+        slots = [slot for slot in self._slots if slot.down is not None and slot.publication is not None]
+        ladders = [slot.publication.ladder(now) for slot in slots if slot.publication is not None]
+        tracks = [
+            Track(
+                [Rung(layer.bits_per_second or GUESS * layer.pixels, layer.pixels) for layer in ladder],
+                slot.kind == "audio",
+                self._wishes.get(slot.publication.id) if slot.publication is not None else None,
+            )
+            for slot, ladder in zip(slots, ladders, strict=True)
+        ]
+        return slots, ladders, tracks
+
+    def _sending(self) -> float:
+        """Bits per second, as they go out."""
+        layers = (down.layer for down in self.down_tracks)
+        return OVERHEAD * sum(layer.bits_per_second for layer in layers if layer is not None)
+
+    def _pad(self, octets: float) -> None:
+        self._owed += max(0.0, octets)
+        for down in self.down_tracks:
+            if self._owed < 600:
+                return
+            if down.needs_key_frame:
+                self._owed -= down.pad(min(MAX_PADDING, int(self._owed / 1000) + 1))
+        self._owed = min(self._owed, 0.0)  # what could not be padded is not owed for ever
 
     def _attach_all(self) -> None:
         for slot in self._slots:
@@ -254,7 +360,7 @@ class Viewer:
             feedback=VIEWER_FEEDBACK if slot.kind == "video" else (),
         )
         if publication is not None:
-            section.ssrc = publication.up.ssrc
+            section.ssrc = publication.ssrc
             section.retransmission_ssrc = publication.rtx_ssrc if slot.codec.retransmission is not None else None
             section.stream, section.track = publication.stream, publication.id
         return section
@@ -263,17 +369,54 @@ class Viewer:
 
     def _handle_rtcp(self, data: bytes, now: float) -> None:
         for block in rtcp.blocks(data):
-            if block.kind == rtcp.TRANSPORT_FEEDBACK and block.count == rtcp.NACK:
+            if block.kind == rtcp.RR:
+                self._handle_reports(block, now)
+            elif block.kind == rtcp.TRANSPORT_FEEDBACK and block.count == rtcp.NACK:
                 down = self._by_ssrc.get(block.media_ssrc)
                 if down is not None:
                     down.resend(rtcp.nack_numbers(block), now)
+            elif block.kind == rtcp.EXTENDED:
+                self._answer_reference(block, now)
             elif block.kind == rtcp.PAYLOAD_FEEDBACK:
-                self._handle_payload_feedback(block)
+                self._handle_payload_feedback(block, now)
 
-    def _handle_payload_feedback(self, block: rtcp.Block) -> None:
+    def _handle_reports(self, block: rtcp.Block, now: float) -> None:
+        fell = False
+        for report in rtcp.report_blocks(block):
+            down = self._by_ssrc.get(report.ssrc)
+            if down is None and report.ssrc not in self._by_rtx:
+                continue
+            round_trip = down.note_report(report, now) if down is not None else None
+            if round_trip is not None:
+                fell |= self.bandwidth.note_round_trip(round_trip, now)
+            share = self._losses.note(report.ssrc, report.highest, report.lost, now)
+            if share is not None:
+                fell |= self.bandwidth.note_loss(share, max(self._sending(), self._trying), now)
+        if fell:
+            self._limited(now)
+
+    def _answer_reference(self, block: rtcp.Block, now: float) -> None:
+        """A browser that knows its round trip waits so long for retransmissions; else it shows half of the frames."""
+        ntp = rtcp.reference_time(block)
+        if ntp is not None and self._by_ssrc and now - self._referred_at >= REFERENCE_PERIOD:
+            self._referred_at = now
+            self.connection.send_rtcp(rtcp.reference_answer(next(iter(self._by_ssrc)), block.ssrc, ntp))
+
+    def _limited(self, now: float) -> None:
+        budget = self.bandwidth.budget
+        assert budget is not None, "a budget that fell is there"
+        self._trying = self._owed = 0.0
+        self._ticked_at = now
+        for down in self.down_tracks:
+            down.limit_resends(budget * RESEND_SHARE)
+        self.allocate(now, urgent=self._sending() > FAR_TOO_MUCH * budget)
+        self.on_limited(self)
+
+    def _handle_payload_feedback(self, block: rtcp.Block, now: float) -> None:
         if block.count == rtcp.APPLICATION:
             estimate = rtcp.estimate_of(block)
-            self.estimate = estimate if estimate is not None else self.estimate
+            if estimate is not None and self.bandwidth.note_estimate(estimate, max(self._sending(), self._trying), now):
+                self._limited(now)
             return
         ssrc = block.media_ssrc
         if block.count == rtcp.FIR and len(block.body) >= 12:
@@ -281,8 +424,8 @@ class Viewer:
         elif block.count != rtcp.PLI:
             return
         for slot in self._slots:
-            if slot.publication is not None and slot.publication.up.ssrc == ssrc:
-                slot.publication.want_key_frame()
+            if slot.publication is not None and slot.down is not None and slot.publication.ssrc == ssrc:
+                slot.publication.want_key_frame(slot.down)
 
 
 def _fitting(section: Section, waiting: Sequence[Publication]) -> tuple[Publication, Codec] | None:
@@ -292,7 +435,7 @@ def _fitting(section: Section, waiting: Sequence[Publication]) -> tuple[Publicat
     for publication in waiting:
         for codec in section.codecs:
             own = canonical(codec)
-            if own is not None and own.payload_type == publication.up.codec.payload_type:
+            if own is not None and own.payload_type == publication.codec.payload_type:
                 return publication, codec
     return None
 

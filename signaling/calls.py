@@ -172,6 +172,12 @@ class Calls:
         self._conductor.refresh(stay)
         return {}
 
+    async def media_show(self, caller: Caller, params: messages.Show) -> dict[str, Any]:
+        viewing = self._stay(caller).viewing
+        if viewing is not None:
+            viewing.wish(params.publication_id, params.width * params.height)
+        return {}
+
     async def media_answer(self, caller: Caller, params: messages.Answer) -> dict[str, Any]:
         stay = self._stay(caller)
         viewing_of(stay).accept(params.revision, params.sdp)
@@ -258,6 +264,7 @@ TABLE: dict[str, Call] = {
     "media.unpublish": Call(messages.Nothing, Calls.media_unpublish),
     "media.mute": Call(messages.Mute, Calls.media_mute),
     "media.receive": Call(messages.Receive, Calls.media_receive),
+    "media.show": Call(messages.Show, Calls.media_show),
     "media.answer": Call(messages.Answer, Calls.media_answer),
     "media.reset": Call(messages.Nothing, Calls.media_reset),
     "usage.mine": Call(messages.Nothing, Calls.usage_mine),

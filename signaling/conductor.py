@@ -16,6 +16,8 @@ import msgspec
 
 from billing.interface import Session, UsageSink
 from media.interface import (
+    LayerChosen,
+    LayersWanted,
     MediaEvent,
     PeerClosed,
     PeerConnected,
@@ -194,8 +196,31 @@ class Conductor:
                 self._peer_closed(event)
             case PictureChanged():
                 self._picture_changed(event)
+            case LayersWanted():
+                self._push(
+                    event.peer,
+                    "media.layers",
+                    {"publication_id": event.publication, "mid": event.mid, "layers": event.layers},
+                )
+            case LayerChosen():
+                self._push(
+                    event.peer,
+                    "media.layer",
+                    {
+                        "publication_id": event.publication,
+                        "paused": event.paused,
+                        "width": event.width,
+                        "height": event.height,
+                    },
+                )
             case PeerConnected():
                 pass
+
+    def _push(self, peer: str, method: str, params: Mapping[str, Any]) -> None:
+        """Tells the member whose media `peer` is, if it can be told."""
+        stay = self._stays.of_peer(peer)
+        if stay is not None and stay.outlet is not None:
+            stay.outlet.push(notification(method, params))
 
     def _peer_closed(self, event: PeerClosed) -> None:
         stay = self._stays.unbind(event.peer)

@@ -87,6 +87,12 @@ class Receive(_Params):
     video: bool
 
 
+class Show(_Params):
+    publication_id: Short
+    width: Annotated[int, msgspec.Meta(ge=0, le=16384)]
+    height: Annotated[int, msgspec.Meta(ge=0, le=16384)]
+
+
 class Answer(_Params):
     revision: int
     sdp: Sdp

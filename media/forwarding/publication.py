@@ -1,12 +1,13 @@
-"""One published track and all who watch it: from an up track to groups of down tracks.
+"""One published track and all who watch it: from its layers to groups of down tracks.
 
-A group is what can be sent the same bytes from the same socket. A viewer of video waits in its group until a key frame
-starts; the waiting ones are served together by one frame.
+A track has one layer, or several of a simulcast. A group is what can be sent the same bytes from the same socket:
+viewers of the same layer in the same wire format. A viewer of video waits until a key frame of the layer it shall get
+starts, and is sent what it had before meanwhile; all who wait are served by one frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from media.forwarding.audience import Audience, Receiver
@@ -14,8 +15,14 @@ from media.forwarding.down_track import DownTrack
 from media.forwarding.fan_out import FanOut
 from media.forwarding.formats import WireFormat
 from media.forwarding.up_track import Forwarded, UpTrack
+from media.sdp.codecs import Codec
 
-__all__ = ["Publication", "Subscriber"]
+__all__ = ["Publication", "Subscriber", "WAKING"]
+
+GONE = 0.4
+"""Seconds without a packet of a layer, while others flow, after which its publisher has given it up."""
+WAKING = 3.0
+"""Seconds that a layer which was put to sleep may take to come back before it is given up."""
 
 
 class Subscriber(Receiver, Protocol):
@@ -31,115 +38,220 @@ class Subscriber(Receiver, Protocol):
 
 
 class _Group:
-    """Viewers with the same socket and wire format."""
+    """Viewers of one layer with the same socket and wire format."""
 
-    __slots__ = ("_audience", "_changed", "_fan_out", "_format", "_in_step", "_shifted", "_waiting")
+    __slots__ = ("_audience", "_changed", "_fan_out", "_first", "_format", "_members")
 
     def __init__(self, fan_out: FanOut, wire: WireFormat) -> None:
         self._fan_out = fan_out
         self._format = wire
-        self._waiting: dict[DownTrack, Subscriber] = {}
-        self._in_step: dict[DownTrack, Subscriber] = {}
-        self._shifted: dict[DownTrack, Subscriber] = {}
+        self._members: dict[DownTrack, Subscriber] = {}
         self._audience = Audience(())
+        self._first = 0  # the highest number of the layer that is some member's first
         self._changed = False
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._in_step) + len(self._shifted)
+        return len(self._members)
 
     def add(self, down: DownTrack, peer: Subscriber) -> None:
-        if not down.started:
-            self._waiting[down] = peer
-        elif down.shift:
-            self._shifted[down] = peer
-        else:
-            self._in_step[down] = peer
-            self._changed = True
+        self._members[down] = peer
+        self._changed = True
 
     def remove(self, down: DownTrack) -> None:
-        self._waiting.pop(down, None)
-        self._shifted.pop(down, None)
-        self._changed |= self._in_step.pop(down, None) is not None
+        self._changed |= self._members.pop(down, None) is not None
 
     def offer(self, packet: Forwarded) -> None:
-        if self._waiting:
-            self._start_waiting(packet)
         if self._changed:
-            self._audience = Audience(list(self._in_step.values()))
+            self._audience = _audience(self._members)
+            self._first = max((down.first_number for down in self._members), default=0)
             self._changed = False
-        data = self._format.apply(packet.data)
-        if len(self._audience):
-            self._fan_out.submit(self._audience, data, more=packet.more)
-        for down in self._shifted:
-            down.send_shifted(data, packet.number)
+        audience = self._audience
+        if packet.number < self._first:  # a late one: some came only after it
+            audience = _audience(
+                {down: peer for down, peer in self._members.items() if packet.number >= down.first_number}
+            )
+        if len(audience):
+            data = self._format.apply(packet.data)
+            self._fan_out.submit(audience, data, packet.picture_at, packet.base_layer_at, more=packet.more)
 
     def offer_rtcp(self, report: bytes) -> None:
-        if len(self._audience):
+        if len(self._audience) and not self._changed:
             self._fan_out.submit(self._audience, report, is_rtcp=True)
-        for down in self._shifted:
-            down.peer.send_rtcp(report)
 
-    def _start_waiting(self, packet: Forwarded) -> None:
-        for down, peer in list(self._waiting.items()):
-            if packet.starts_key_frame or not down.needs_key_frame:
-                del self._waiting[down]
-                down.start(packet.number)
-                self.add(down, peer)
+
+def _audience(members: dict[DownTrack, Subscriber]) -> Audience:
+    return Audience(list(members.values()), [down.shift for down in members])
 
 
 class Publication:
-    """An up track with its viewers."""
+    """A track of one or several layers, with its viewers."""
 
-    def __init__(self, identifier: str, source: str, stream: str, up: UpTrack, rtx_ssrc: int) -> None:
+    def __init__(self, identifier: str, source: str, stream: str, layers: Sequence[UpTrack], rtx_ssrc: int) -> None:
+        """`layers` share codec and SSRC; in the order in which the publisher names them."""
         self.id = identifier
         self.source = source
         """`microphone`, `camera`, `screen`, or whatever its publisher calls it."""
         self.stream = stream
         """What is played together with it: the publisher's id."""
-        self.up = up
+        self.layers = layers
         self.rtx_ssrc = rtx_ssrc
         self.ended = False
         self.ask_key_frame: Callable[[], None] = lambda: None
-        """Tells the publisher's connection that `up.key_frames` may be due."""
-        self._groups: dict[tuple[FanOut, WireFormat], _Group] = {}
-        self._homes: dict[DownTrack, _Group] = {}
+        """Tells the publisher's connection that `key_frames` of a layer may be due."""
+        self.ask_layers: Callable[[Publication], None] = lambda publication: None
+        """Tells it that a layer which was put to sleep is wanted."""
+        self._peers: dict[DownTrack, Subscriber] = {}
+        self._waiting: dict[UpTrack, dict[DownTrack, None]] = {layer: {} for layer in layers}
+        self._groups: dict[UpTrack, dict[tuple[FanOut, WireFormat], _Group]] = {layer: {} for layer in layers}
+        self._homes: dict[DownTrack, tuple[UpTrack, _Group]] = {}
+        self._asleep: set[UpTrack] = set()
+        self._woken: dict[UpTrack, float] = {}
+        self._ladder: list[UpTrack] = []
+
+    @property
+    def codec(self) -> Codec:
+        return self.layers[0].codec
 
     @property
     def kind(self) -> str:
-        return self.up.codec.kind
+        return self.codec.kind
+
+    @property
+    def ssrc(self) -> int:
+        return self.layers[0].ssrc
 
     @property
     def viewers(self) -> int:
-        return len(self._homes)
+        return len(self._peers)
+
+    # What its layers are
+
+    @property
+    def picture(self) -> UpTrack:
+        """The layer that stands for the whole: the largest picture that may be forwarded, else the largest."""
+        return max(self.layers, key=lambda layer: (not layer.blocked, layer.pixels))
+
+    def ladder(self, now: float) -> list[UpTrack]:
+        """The layers a viewer can have now, smallest first: those that flow, and those that would if they were asked
+        to. Never empty: before anything flows, all."""
+        newest = max(layer.last_packet for layer in self.layers)
+        fitting = (layer for layer in self.layers if not layer.blocked)
+        usable = [layer for layer in fitting if newest - layer.last_packet < GONE or self._wakes(layer, now)]
+        return sorted(usable or self.layers, key=lambda layer: layer.pixels)
+
+    def ladder_changed(self, now: float) -> bool:
+        """Whether it is another one than at the last call."""
+        before, self._ladder = self._ladder, self.ladder(now)
+        return self._ladder != before
+
+    def wanted(self, layer: UpTrack) -> bool:
+        """Whether anybody is sent `layer` or shall be."""
+        return any(layer is down.target or layer is down.layer for down in self._peers)
+
+    def asleep(self, layer: UpTrack) -> bool:
+        return layer in self._asleep
+
+    def sleep(self, layer: UpTrack) -> None:
+        """Its publisher was told that nobody watches `layer`; it can come back."""
+        self._asleep.add(layer)
+
+    def wake(self, layer: UpTrack, now: float) -> None:
+        """Its publisher was told to send `layer` again."""
+        self._asleep.discard(layer)
+        self._woken[layer] = now + WAKING
+
+    def _wakes(self, layer: UpTrack, now: float) -> bool:
+        return layer in self._asleep or now < self._woken.get(layer, 0.0)
+
+    # Who watches
 
     def attach(self, down: DownTrack, peer: Subscriber) -> None:
-        """The viewer is connected and has agreed; from the next possible packet on it gets this track."""
-        fan_out = peer.fan_out
-        if fan_out is None or down in self._homes:
+        """The viewer is connected and has agreed; from the next possible packet on it gets this track: the layer
+        `down.target`."""
+        if peer.fan_out is None or down in self._peers:
             return
-        group = self._groups.setdefault((fan_out, down.format), _Group(fan_out, down.format))
-        group.add(down, peer)
-        self._homes[down] = group
-        if down.needs_key_frame and not down.started:
-            self.want_key_frame()
+        self._peers[down] = peer
+        if down.layer is not None:
+            self._join(down, down.layer)
+        self.aim(down, down.target)
 
     def detach(self, down: DownTrack) -> None:
-        group = self._homes.pop(down, None)
-        if group is None:
+        if self._peers.pop(down, None) is not None:
+            self._leave(down)
+            for waiting in self._waiting.values():
+                waiting.pop(down, None)
+
+    def aim(self, down: DownTrack, layer: UpTrack | None, *, at_once: bool = False) -> None:
+        """From the next key frame of `layer` on the viewer shall be sent that; None pauses it. What it had until then
+        goes on meanwhile, unless it shall end `at_once`."""
+        down.target = layer
+        if down not in self._peers:
+            return
+        for waiting in self._waiting.values():
+            waiting.pop(down, None)
+        if layer is None or (at_once and layer is not down.layer):
+            self._leave(down)
+            down.pause()
+        if layer is not None and layer is not down.layer:
+            if layer in self._asleep:
+                self.ask_layers(self)
+            self._waiting[layer][down] = None
+            if down.layer is None:  # a smaller picture is better than nothing
+                for other in self.layers:
+                    if other.pixels < layer.pixels or layer in self._asleep:
+                        self._waiting[other][down] = None
+            self.want_key_frame(down)
+
+    def want_key_frame(self, down: DownTrack) -> None:
+        """This viewer cannot go on without one."""
+        if not down.needs_key_frame:
+            return
+        absent = down.target in self._asleep or down.target in self._woken
+        for layer in self.layers:
+            if layer is down.target or layer is down.layer or (absent and down in self._waiting[layer]):
+                layer.key_frames.want()
+        self.ask_key_frame()
+
+    # What comes
+
+    def forward(self, layer: UpTrack, packet: Forwarded) -> None:
+        waiting = self._waiting[layer]
+        if waiting and (packet.starts_key_frame or self.kind == "audio"):
+            self._start_waiting(layer, packet)
+        for group in self._groups[layer].values():
+            group.offer(packet)
+
+    def forward_rtcp(self, layer: UpTrack, report: bytes) -> None:
+        for group in self._groups[layer].values():
+            group.offer_rtcp(report)
+
+    def _start_waiting(self, layer: UpTrack, packet: Forwarded) -> None:
+        again = False
+        for down in list(self._waiting[layer]):
+            if not down.can_start(layer, packet):
+                again = True
+                continue
+            self._leave(down)
+            down.start(layer, packet)
+            self._join(down, layer)
+            for other, waiting in self._waiting.items():
+                if other is not down.target or other is layer:
+                    waiting.pop(down, None)
+        if again:
+            layer.key_frames.want()
+
+    def _join(self, down: DownTrack, layer: UpTrack) -> None:
+        peer = self._peers[down]
+        fan_out = peer.fan_out
+        assert fan_out is not None, "only connected viewers are attached"
+        group = self._groups[layer].setdefault((fan_out, down.format), _Group(fan_out, down.format))
+        group.add(down, peer)
+        self._homes[down] = (layer, group)
+
+    def _leave(self, down: DownTrack) -> None:
+        layer, group = self._homes.pop(down, (None, None))
+        if layer is None or group is None:
             return
         group.remove(down)
         if not len(group):
-            self._groups = {key: value for key, value in self._groups.items() if value is not group}
-
-    def want_key_frame(self) -> None:
-        """A viewer cannot go on without one."""
-        self.up.key_frames.want()
-        self.ask_key_frame()
-
-    def forward(self, packet: Forwarded) -> None:
-        for group in self._groups.values():
-            group.offer(packet)
-
-    def forward_rtcp(self, report: bytes) -> None:
-        for group in self._groups.values():
-            group.offer_rtcp(report)
+            self._groups[layer] = {key: value for key, value in self._groups[layer].items() if value is not group}

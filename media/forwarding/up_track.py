@@ -1,5 +1,5 @@
-"""One stream on its way up: a publisher's packets are counted, checked for gaps, remembered, and made into the bytes
-that all viewers share.
+"""One stream on its way up, a track or a layer of it: a publisher's packets are counted, checked for gaps, remembered,
+and made into the bytes that all viewers share.
 
 `receive` is the publisher's half of the packet's way. It answers what to forward, or None after counting why not. It
 asks for nothing by itself: retransmissions and key frames that are due are taken by `Publisher`, which owns the clock.
@@ -13,11 +13,13 @@ from collections.abc import Sequence
 
 from media.drops import Drop, Drops
 from media.forwarding.key_frames import KeyFrameWish
+from media.forwarding.timeline import LayerClock
 from media.rtp import rtcp
 from media.rtp.frames import key_frame_of
 from media.rtp.history import History
 from media.rtp.losses import Losses
 from media.rtp.packets import PacketError, RtpPacket, remap_extensions, rewrite
+from media.rtp.picture_numbers import NOWHERE, places_of
 from media.rtp.sequence import Unwrapper
 from media.sdp.codecs import Codec
 
@@ -25,30 +27,72 @@ __all__ = ["Forwarded", "UpTrack"]
 
 FLOWING = 1.5
 """Seconds without a packet after which a track is silent: a camera that was switched off costs nobody minutes."""
+MEASURE = 0.5
+"""Seconds over which the bit rate is measured."""
 
 
 class Forwarded:
     """What `receive` gives: the shared bytes of a packet and what viewers need to know of it."""
 
-    __slots__ = ("data", "more", "number", "starts_key_frame")
+    __slots__ = ("base_layer_at", "data", "more", "number", "picture_at", "starts_key_frame")
 
-    def __init__(self, data: bytes, number: int, *, starts_key_frame: bool, more: bool) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        number: int,
+        picture_at: int = 0,
+        base_layer_at: int = 0,
+        *,
+        starts_key_frame: bool,
+        more: bool,
+    ) -> None:
         self.data = data
         self.number = number
         """Extended sequence number."""
+        self.picture_at = picture_at
+        """Where the picture id stands in `data`, 0 for nowhere."""
+        self.base_layer_at = base_layer_at
+        """Where tl0picidx stands."""
         self.starts_key_frame = starts_key_frame
         self.more = more
         """The frame does not end here."""
+
+    @property
+    def time(self) -> int:
+        return int.from_bytes(self.data[4:8], "big")
+
+    @property
+    def picture(self) -> int:
+        """The picture id, 15 bits; 0 without."""
+        at = self.picture_at
+        return int.from_bytes(self.data[at : at + 2], "big") & 0x7FFF if at else 0
+
+    @property
+    def base_layer(self) -> int:
+        return self.data[self.base_layer_at] if self.base_layer_at else 0
 
 
 class UpTrack:
     """State of one incoming stream."""
 
-    def __init__(self, received: Codec, sent: Codec, ssrc: int, ids: Sequence[int], drops: Drops) -> None:
-        """`received` has the publisher's payload types, `sent` ours; `ssrc` is ours; `ids` maps extension ids."""
+    def __init__(
+        self,
+        received: Codec,
+        sent: Codec,
+        ssrc: int,
+        ids: Sequence[int],
+        drops: Drops,
+        *,
+        rid: str = "",
+        clock: LayerClock | None = None,
+    ) -> None:
+        """`received` has the publisher's payload types, `sent` ours; `ssrc` is ours; `ids` maps extension ids. A layer
+        of several has a name, `rid`, and a `clock` that maps its times."""
         # agreement
         self.codec = sent
         self.ssrc = ssrc
+        self.rid = rid
+        self._clock = clock
         self._received = received
         self._ids = ids
         self._drops = drops
@@ -63,6 +107,9 @@ class UpTrack:
         self.history = History(1024 if sent.kind == "video" else 256)
         self.key_frames = KeyFrameWish()
         self._find_key_frame = key_frame_of(sent.name) if sent.kind == "video" else None
+        self._find_places = places_of(sent.name)
+        self.newest: Forwarded | None = None
+        """The packet with the highest number that was forwarded so far."""
 
         # picture
         self.width = 0
@@ -74,12 +121,14 @@ class UpTrack:
         self.packets = 0
         self.octets = 0
         self.last_packet = float("-inf")
+        self.bits_per_second = 0.0
+        """Of payload, while it flows; what it was when it last did."""
+        self._measured = (0, float("-inf"))
         self._first: int | None = None  # number of the first packet
         self._jitter = 0.0
         self._transit: float | None = None
         self._reported = (0, 0)  # expected and received at the last report
         self._last_sr: tuple[int, float] = (0, 0.0)
-        self.sender_report: rtcp.SenderReport | None = None
 
     @property
     def pixels(self) -> int:
@@ -92,6 +141,17 @@ class UpTrack:
 
     def flowing(self, now: float) -> bool:
         return now - self.last_packet < FLOWING
+
+    def measure(self, now: float) -> None:
+        """Brings the bit rate up to date; called some times a second."""
+        octets, since = self._measured
+        elapsed = now - since
+        if elapsed < MEASURE:
+            return
+        self._measured = (self.octets, now)
+        if elapsed < 4 * MEASURE and self.octets > octets:
+            bits = 8 * (self.octets - octets) / elapsed
+            self.bits_per_second += (bits - self.bits_per_second) * (0.4 if self.bits_per_second else 1)
 
     def receive(self, packet: RtpPacket, elements: Sequence[tuple[int, int, int]], now: float) -> Forwarded | None:
         """One packet of the primary stream, or unwrapped from a retransmission. `elements`: its extensions."""
@@ -107,22 +167,36 @@ class UpTrack:
         self.last_packet = now
         self._track_jitter(packet.timestamp, now)
         starts = self._find_key_frame is not None and self._look_for_key_frame(packet, now)
+        if self._clock is not None:
+            self._map_time(self._clock, packet, starts, number, now)
         if self.blocked or number < self._visible_from:
             self._hide(number)
             return None
         number -= self._hidden
-        self._last_number = max(self._last_number, number)
         remap_extensions(packet, elements, self._ids)
         rewrite(packet.data, self.codec.payload_type, number, self.ssrc)
         data = bytes(packet.data)
         self.history.put(number, data)
         more = self._find_key_frame is not None and not packet.marker
-        return Forwarded(data, number, starts_key_frame=starts, more=more)
+        picture_at, base_layer_at = self.places(packet)
+        forwarded = Forwarded(data, number, picture_at, base_layer_at, starts_key_frame=starts, more=more)
+        if number > self._last_number:
+            self._last_number = number
+            self.newest = forwarded
+        return forwarded
 
     @property
-    def newest(self) -> int:
-        """The highest extended number forwarded so far."""
-        return self._last_number
+    def last_sender_report(self) -> tuple[int, float]:
+        """The middle 32 bits of its NTP time, 0 for none, and when it came and was passed on."""
+        return self._last_sr
+
+    def places(self, packet: RtpPacket) -> tuple[int, int]:
+        """Where picture id and tl0picidx stand in `packet`."""
+        if self._find_places is None:
+            return NOWHERE
+        picture, base_layer = self._find_places(packet.payload)
+        start = packet.payload_start
+        return picture and picture + start, base_layer and base_layer + start
 
     def unwrap_retransmission(self, packet: RtpPacket) -> RtpPacket | None:
         """The original inside an RTX packet (RFC 4588), or None for a probe."""
@@ -149,9 +223,12 @@ class UpTrack:
     def handle_sender_report(self, report: rtcp.SenderReport, now: float) -> bytes:
         """Remembers the publisher's clocks, and gives the report as viewers get it."""
         self._last_sr = (rtcp.compact_ntp(report.ntp), now)
-        self.sender_report = report
+        time = report.rtp_time
+        if self._clock is not None:
+            self._clock.note_report(report.ntp, time)
+            time = self._clock.map(time)
         return rtcp.SenderReport(
-            self.ssrc, report.ntp, report.rtp_time, self.packets & 0xFFFFFFFF, self.octets & 0xFFFFFFFF
+            self.ssrc, report.ntp, time, self.packets & 0xFFFFFFFF, self.octets & 0xFFFFFFFF
         ).pack()
 
     def report(self, now: float) -> rtcp.ReportBlock | None:
@@ -175,6 +252,23 @@ class UpTrack:
             delay=min(0xFFFFFFFF, int((now - at) * 65536)) if middle else 0,
         )
 
+    def _map_time(self, clock: LayerClock, packet: RtpPacket, starts: bool, number: int, now: float) -> None:
+        if number == self._unwrap.newest:
+            clock.note_arrival(packet.timestamp, now)
+        if starts:
+            clock.settle()
+        packet.data[4:8] = clock.map(packet.timestamp).to_bytes(4, "big")
+
+    def missing(self, now: float) -> list[int]:
+        """The numbers to ask the publisher for now. A packet that never came can only be made good by a key frame."""
+        abandoned = self.losses.abandoned
+        numbers = self.losses.due(now)
+        if self.codec.kind != "video":
+            return []
+        if self.losses.abandoned > abandoned:
+            self.key_frames.want()
+        return numbers
+
     def _hide(self, number: int) -> None:
         """Takes `number` out of the viewers' numbering: libsrtp would not survive a gap of half its range."""
         self._drops.count(Drop.BLOCKED)
@@ -190,7 +284,7 @@ class UpTrack:
         elif number > newest + 1:
             if not self.losses.gap(newest + 1, number, now) and self.codec.kind == "video":
                 self.key_frames.want()
-        elif number <= newest and not self.losses.arrived(number):
+        elif number <= newest and not self.losses.arrived(number, now):
             return None
         return number
 

@@ -9,9 +9,12 @@ __all__ = ["Losses"]
 
 MAX_MISSING = 512
 """Numbers remembered at once: a gap beyond that is a new start, not a loss."""
-MAX_TRIES = 8
+MAX_TRIES = 10
 MAX_AGE = 1.0
 """Seconds after which a packet would come too late to be shown anyway."""
+FIRST_ROUND_TRIP = 0.1
+MIN_WAIT = 0.02
+"""Seconds before a number is asked for again, however short the way is."""
 REORDER = 0.010
 """Seconds to wait before the first request: most late packets are only reordered."""
 
@@ -19,10 +22,12 @@ REORDER = 0.010
 class Losses:
     """The missing numbers of one stream."""
 
-    __slots__ = ("_missing", "abandoned", "recovered")
+    __slots__ = ("_missing", "abandoned", "recovered", "round_trip")
 
     def __init__(self) -> None:
-        self._missing: dict[int, tuple[float, float, int]] = {}  # number -> (missed at, ask at, tries)
+        self._missing: dict[int, tuple[float, float, int]] = {}  # number -> (missed at, asked at or to ask at, tries)
+        self.round_trip = FIRST_ROUND_TRIP
+        """Seconds between asking and coming, as those show that came after they were asked for once."""
         self.recovered = 0
         self.abandoned = 0
 
@@ -39,24 +44,29 @@ class Losses:
             self._missing[number] = (now, now + REORDER, 0)
         return True
 
-    def arrived(self, number: int) -> bool:
+    def arrived(self, number: int, now: float) -> bool:
         """A late packet came after all. False when nobody missed it, so that it is a duplicate or too old."""
-        if self._missing.pop(number, None) is None:
+        missed = self._missing.pop(number, None)
+        if missed is None:
             return False
+        _, asked_at, tries = missed
+        if tries == 1:
+            self.round_trip += 0.2 * (min(MAX_AGE, now - asked_at) - self.round_trip)
         self.recovered += 1
         return True
 
-    def due(self, now: float, round_trip: float) -> list[int]:
+    def due(self, now: float) -> list[int]:
         """The numbers to ask for now, ascending; each is asked again after a round trip, at most MAX_TRIES times."""
         if not self._missing:
             return []
         asked, lost = [], []
+        again = max(MIN_WAIT, 1.2 * self.round_trip)
         for number, (since, at, tries) in self._missing.items():
             if now - since > MAX_AGE or tries >= MAX_TRIES:
                 lost.append(number)
-            elif now >= at:
+            elif now >= at + (again if tries else 0.0):
                 asked.append(number)
-                self._missing[number] = (since, now + max(0.02, round_trip), tries + 1)
+                self._missing[number] = (since, now, tries + 1)
         for number in lost:
             del self._missing[number]
         self.abandoned += len(lost)

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from struct import Struct
 
 __all__ = [
-    "Block", "blocks", "SR", "RR", "TRANSPORT_FEEDBACK", "PAYLOAD_FEEDBACK",
+    "Block", "blocks", "SR", "RR", "EXTENDED", "TRANSPORT_FEEDBACK", "PAYLOAD_FEEDBACK",
     "NACK", "TRANSPORT_CC", "PLI", "FIR", "APPLICATION",
     "SenderReport", "sender_report", "ReportBlock", "report_blocks", "receiver_report",
-    "nack_numbers", "nack", "key_frame_request", "estimate_of", "estimate", "source_description", "compact_ntp",
+    "reference_time", "reference_answer", "nack_numbers", "nack", "key_frame_request",
+    "estimate_of", "estimate", "source_description", "compact_ntp",
 ]  # fmt: skip
 
-SR, RR, SDES = 200, 201, 202
+SR, RR, SDES, EXTENDED = 200, 201, 202, 207
 TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = 205, 206
 NACK, TRANSPORT_CC = 1, 15
 PLI, FIR, APPLICATION = 1, 4, 15
@@ -28,6 +29,7 @@ _HEAD = Struct("!BBH")
 _SENDER = Struct("!IQIII")
 _REPORT = Struct("!IIIIII")
 _NACK_ITEM = Struct("!HH")
+_RECEIVER_TIME, _SINCE_RECEIVER = 4, 5  # block types of an extended report
 _MAX_ITEMS = 250  # NACK items in one packet: 1,000 bytes
 
 
@@ -139,6 +141,23 @@ def source_description(ssrc: int, cname: str) -> bytes:
     name = cname.encode()[:255]
     chunk = ssrc.to_bytes(4, "big") + bytes((1, len(name))) + name + b"\0"
     return _packet(SDES, 1, chunk + bytes(-len(chunk) % 4))
+
+
+def reference_time(block: Block) -> int | None:
+    """The 64-bit NTP time of a receiver that wants to know its round trip (RRTR, RFC 3611 section 4.4)."""
+    body, at = block.body, 4
+    while at + 4 <= len(body):
+        words = body[at + 2] << 8 | body[at + 3]
+        if body[at] == _RECEIVER_TIME and words == 2 and at + 12 <= len(body):
+            return int.from_bytes(body[at + 4 : at + 12], "big")
+        at += 4 + 4 * words
+    return None
+
+
+def reference_answer(ssrc: int, receiver: int, ntp: int) -> bytes:
+    """The answer to that, sent at once (DLRR, RFC 3611 section 4.5)."""
+    block = bytes((_SINCE_RECEIVER, 0, 0, 3)) + receiver.to_bytes(4, "big") + compact_ntp(ntp).to_bytes(4, "big")
+    return _packet(EXTENDED, 0, ssrc.to_bytes(4, "big") + block + bytes(4))
 
 
 def nack_numbers(block: Block) -> list[int]:

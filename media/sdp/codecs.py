@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 __all__ = [
-    "Codec", "EXTENSION_IDS", "KEPT", "TRANSPORT_CC", "MID", "ABS_SEND_TIME", "AUDIO_LEVEL",
+    "Codec", "EXTENSION_IDS", "KEPT", "TRANSPORT_CC", "MID", "RID", "REPAIRED_RID", "ABS_SEND_TIME", "AUDIO_LEVEL",
+    "DEPENDENCY_DESCRIPTOR",
     "canonical", "clock_rate",
 ]  # fmt: skip
 
@@ -108,7 +109,10 @@ _GOOG = "http://www.webrtc.org/experiments/rtp-hdrext/"
 
 MID = _URN + "sdes:mid"
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+RID = _URN + "sdes:rtp-stream-id"
+REPAIRED_RID = _URN + "sdes:repaired-rtp-stream-id"
 ABS_SEND_TIME = _GOOG + "abs-send-time"
+DEPENDENCY_DESCRIPTOR = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 AUDIO_LEVEL = _URN + "ssrc-audio-level"
 
 KEPT: Mapping[str, tuple[str, ...]] = {
@@ -121,7 +125,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
         _GOOG + "color-space",
         _GOOG + "abs-capture-time",
         _URN + "toffset",
-        "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
+        DEPENDENCY_DESCRIPTOR,
     ),
 }
 """Extensions that travel from the publisher to the viewers, by kind. The others concern one hop only."""

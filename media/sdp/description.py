@@ -21,10 +21,13 @@ MAX_SIZE = 128 * 1024
 """Characters; a browser's offer of audio and video is 8,000."""
 MAX_SECTIONS = 64
 MAX_LINES = 4096
+MAX_LAYERS = 3
+"""Of a simulcast; further ones are not answered and stay silent."""
 
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`{|}~]{1,64}")
 _FINGERPRINT = re.compile(r"(sha-256|sha-384|sha-512) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31,63})")
+_RID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _RTPMAP = re.compile(r"(\d{1,3}) ([A-Za-z0-9\-_.]{1,32})/(\d{1,8})(?:/(\d))?")
 _MEDIA = re.compile(r"([a-z]{1,16}) (\d{1,5})(?:/\d+)? ([A-Za-z0-9/]{1,32})((?: [^ ]{1,32}){1,200})")
 _NAMES = {"vp8": "VP8", "vp9": "VP9", "h264": "H264", "av1": "AV1", "opus": "opus"}
@@ -196,8 +199,9 @@ def _attribute(
         _group(section, value.split())
     elif name == "rid":
         words = value.split()
-        if len(words) >= 2 and words[1] == "send" and len(section.rids) < 4:
-            section.rids.append(words[0][:16])
+        known = len(words) >= 2 and words[1] == "send" and _RID.fullmatch(words[0])
+        if known and words[0] not in section.rids and len(section.rids) < MAX_LAYERS:
+            section.rids.append(words[0])
 
 
 def _number(text: str, most: int) -> int | None:

@@ -55,6 +55,8 @@ class LocalSection:
     """What a rejected section repeats of the remote's media line."""
     extensions: Mapping[str, int] = field(default_factory=dict)
     feedback: Sequence[str] = ()
+    rids: Sequence[str] = ()
+    """Layers of a simulcast that will be received."""
     ssrc: int | None = None
     retransmission_ssrc: int | None = None
     stream: str = ""
@@ -63,7 +65,7 @@ class LocalSection:
 
 
 PUBLISHER_FEEDBACK = ("nack", "nack pli", "ccm fir", "transport-cc", "goog-remb")
-VIEWER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+VIEWER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "rrtr")
 """Without transport-cc a viewer sends a fifth of the RTCP, and an estimate (REMB) all the same."""
 
 
@@ -104,6 +106,9 @@ def _section(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str
     ]
     lines += [f"a=extmap:{number} {uri}" for uri, number in section.extensions.items()]
     lines += _codec(codec, section.feedback)
+    if len(section.rids) > 1:
+        lines += [f"a=rid:{rid} recv" for rid in section.rids]
+        lines.append(f"a=simulcast:recv {';'.join(section.rids)}")
     if section.stream:
         lines.append(f"a=msid:{section.stream} {section.track}")
     if section.ssrc is not None:

@@ -267,6 +267,17 @@ export class LiveClient extends EventTarget {
     this.#wants = { audio, video };
   }
 
+  /**
+   * Tells the server how large a picture is shown, in device pixels, 0 x 0 for not at all: it sends nothing larger than
+   * fills that, and a smaller picture costs fewer minutes.
+   * @param {string} publication_id
+   * @param {number} width
+   * @param {number} height
+   */
+  async showAt(publication_id, width, height) {
+    await this.#ask('media.show', { publication_id, width: Math.round(width), height: Math.round(height) });
+  }
+
   /** Asks for a new receiving connection. Done by itself when the old one fails. */
   resetReceiving() {
     return this.#receiving.reset();
@@ -380,6 +391,7 @@ export class LiveClient extends EventTarget {
 
   #notified(method, params) {
     if (method === 'media.offer') this.#receiving.offer(params);
+    if (method === 'media.layers') this.#sending.setLayers(params);
     if (method === 'media.closed') this.#mediaClosed(params);
     if (ENDS_THE_STAY.has(method)) this.#setRoom(null);
     else if (this.room) this.#setRoom(applyNotification(this.room, method, params));

@@ -36,7 +36,8 @@ async function start() {
   try {
     const name = await signIn(client, byId('sign-in'));
     document.body.dataset.userid = client.userid;
-    stage = new Stage(client.userid);
+    // A size that is told too late, after the picture or the connection is gone, is of no interest.
+    stage = new Stage(client.userid, (id, width, height) => client.showAt(id, width, height).catch(() => {}));
     await (isHosting ? host(name) : client.enterRoom(roomId));
     byId('controls').hidden = false;
     byId('live-badge').hidden = false;
@@ -78,6 +79,7 @@ function listen() {
   on('state', showState);
   on('stream-added', (stream) => stage.add(stream));
   on('stream-removed', (stream) => stage.remove(stream));
+  on('media.layer', (layer) => stage.setPaused(layer));
   on('quality', showQuality);
   on('error', toastError);
   on('seat.changed', () => leaveStageIfUnseated('off_stage_by_owner'));

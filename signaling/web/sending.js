@@ -10,6 +10,20 @@ import { LiveError } from './errors.js';
 /** Enough for 720p; the caller may say otherwise. */
 export const DEFAULT_MAX_BITRATE = 1_500_000;
 
+/**
+ * Layers of a simulcast, smallest first: each is half as wide as the next and has its own share of the bit rate. The
+ * server gives every viewer the one that fits its screen and its line. Without temporal layers: of a picture that has
+ * them, a browser shows only half of the frames when packets are lost, since it does not wait for what it can do without.
+ */
+const LAYERS = [
+  { rid: 'q', scaleResolutionDownBy: 4, share: 0.1 },
+  { rid: 'h', scaleResolutionDownBy: 2, share: 0.33 },
+  { rid: 'f', scaleResolutionDownBy: 1, share: 1 },
+];
+
+/** A layer is not worth its encoding below this width. */
+const MIN_LAYER_WIDTH = 240;
+
 const KIND = { microphone: 'audio', camera: 'video', screen: 'video' };
 
 export class Sending {
@@ -95,6 +109,18 @@ export class Sending {
     if (publication) await this.#request('media.mute', { publication_id: publication.publication_id, muted });
   }
 
+  /** Takes a `media.layers`: layers that nobody watches need not be encoded. */
+  async setLayers({ mid, layers }) {
+    const transceiver = [...this.#transceivers.values()].find((candidate) => candidate.mid === mid);
+    if (!transceiver) return;
+    const parameters = transceiver.sender.getParameters();
+    for (const encoding of parameters.encodings) {
+      if (encoding.rid in layers) encoding.active = layers[encoding.rid];
+    }
+    // A connection that is being renegotiated or closed refuses; the server goes on with what flows.
+    await transceiver.sender.setParameters(parameters).catch(() => {});
+  }
+
   /** Forgets all without telling the server, which has ended it already or will never know. */
   stop() {
     this.#tracks.clear();
@@ -171,8 +197,17 @@ export class Sending {
 
   #addTransceiver(source, track) {
     const options = { direction: 'sendonly' };
-    if (KIND[source] === 'video') options.sendEncodings = [{ maxBitrate: this.#maxBitrate }];
+    if (KIND[source] === 'video') options.sendEncodings = this.#encodings(source, track);
     return this.#pc.addTransceiver(track, options);
+  }
+
+  /** A camera goes out in as many layers as its size is worth; a screen in one, since its small layers are unreadable. */
+  #encodings(source, track) {
+    const width = track.getSettings().width ?? 640;
+    const layers = LAYERS.filter(({ scaleResolutionDownBy: scale }) => width / scale >= MIN_LAYER_WIDTH);
+    if (source === 'screen' || layers.length < 2) return [{ maxBitrate: this.#maxBitrate }];
+    return layers.map(({ share, ...layer }) => (
+      { ...layer, maxBitrate: Math.round(share * this.#maxBitrate), scalabilityMode: 'L1T1' }));
   }
 
   async #negotiate() {

@@ -41,6 +41,9 @@ export function drawBars(place, score) {
   label(place, say('connection_quality', { grade: say(`grade_${score}`) }));
 }
 
+/** Sizes are told when they have stood still for so long. */
+const SETTLED_MS = 250;
+
 export class Stage {
   #tiles = new Map();
   #sounds = new Map();
@@ -49,10 +52,20 @@ export class Stage {
   #self;
   #ownTrack = null;
   #room = null;
+  #paused = new Set();
+  #told = new Map();
+  #settling = null;
+  #onSized;
+  #sizes = new ResizeObserver(() => this.#sizesChanged());
 
-  /** @param {string} self  the user id whose picture is one's own */
-  constructor(self) {
+  /**
+   * @param {string} self  the user id whose picture is one's own
+   * @param {(publication_id: string, width: number, height: number) => void} onSized  a received picture is shown at so
+   *   many device pixels, 0 x 0 when it is hidden
+   */
+  constructor(self, onSized) {
     this.#self = self;
+    this.#onSized = onSized;
     byId('tap-to-hear').addEventListener('click', () => this.#playAll());
   }
 
@@ -64,6 +77,7 @@ export class Stage {
     for (const [key, tile] of this.#tiles) {
       if (keys.has(key)) continue;
       tile.remove();
+      this.#sizes.unobserve(tile.querySelector('video'));
       this.#tiles.delete(key);
     }
     for (const facts of wanted) this.#showTile(facts);
@@ -76,6 +90,7 @@ export class Stage {
   add(stream) {
     if (stream.kind === 'audio') return this.#addSound(stream);
     this.#pictures.set(stream.publication_id, stream);
+    this.#sizesChanged();
     if (this.#room) this.show(this.#room);
   }
 
@@ -83,7 +98,15 @@ export class Stage {
   remove({ publication_id: id }) {
     this.#sounds.get(id)?.remove();
     this.#sounds.delete(id);
+    this.#paused.delete(id);
+    this.#told.delete(id);
     if (this.#pictures.delete(id) && this.#room) this.show(this.#room);
+  }
+
+  /** Takes a `media.layer`: a picture that does not fit through the connection is paused. */
+  setPaused({ publication_id: id, paused }) {
+    this.#paused[paused ? 'add' : 'delete'](id);
+    if (this.#room) this.show(this.#room);
   }
 
   /** One's own camera, or null. */
@@ -108,6 +131,9 @@ export class Stage {
     this.#sounds.clear();
     this.#pictures.clear();
     this.#tiles.clear();
+    this.#paused.clear();
+    this.#told.clear();
+    this.#sizes.disconnect();
     this.#place.replaceChildren();
     byId('tap-to-hear').hidden = true;
   }
@@ -122,6 +148,7 @@ export class Stage {
     tile.querySelector('.tile-name').textContent = isOwn ? say('you', { name: facts.name }) : facts.name;
     tile.querySelector('.tile-muted').hidden = !this.#isSilent(facts);
     tile.querySelector('.tile-blocked').hidden = !published?.blocked;
+    tile.querySelector('.tile-slow').hidden = isDark || !this.#paused.has(published?.publication_id);
     tile.querySelector('.tile-away').hidden = facts.connected;
     tile.querySelector('.tile-owner').hidden = facts.userid !== this.#room.owner || facts.source !== 'camera';
   }
@@ -136,6 +163,7 @@ export class Stage {
       video,
       element('span', { class: 'bars', role: 'img', hidden: '' }),
       element('span', { class: 'tile-blocked', icon: 'pause', text: say('blocked_picture'), hidden: '' }),
+      element('span', { class: 'tile-slow', icon: 'pause', text: say('slow_picture'), hidden: '' }),
       element('span', { class: 'tile-away', text: say('away'), hidden: '' }),
       element('figcaption', {}, [
         labelled('mic-off', 'tile-muted', say('muted')),
@@ -145,7 +173,24 @@ export class Stage {
     ]);
     this.#tiles.set(key, tile);
     this.#place.append(tile);
+    if (!isOwn) this.#sizes.observe(video);
     return tile;
+  }
+
+  #sizesChanged() {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#tellSizes(), SETTLED_MS);
+  }
+
+  #tellSizes() {
+    for (const { publication_id: id, userid, source } of this.#pictures.values()) {
+      const video = this.#tiles.get(source === 'screen' ? `${userid}/screen` : userid)?.querySelector('video');
+      if (!video) continue;
+      const size = [video.clientWidth, video.clientHeight].map((pixels) => Math.round(pixels * devicePixelRatio));
+      if (this.#told.get(id) === size.join('x')) continue;
+      this.#told.set(id, size.join('x'));
+      this.#onSized(id, ...size);
+    }
   }
 
   #receivedTrack({ userid, source }) {

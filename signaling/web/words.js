@@ -73,6 +73,7 @@ const en = {
   muted: 'Microphone off',
   screen_of: '{name}’s screen',
   blocked_picture: 'Picture paused',
+  slow_picture: 'Picture paused: your connection is slow',
   away: 'Connection lost…',
   connection_quality: 'Connection: {grade}',
   grade_0: 'none',

@@ -168,6 +168,10 @@ class Tab:
     async def statistics(self, kind: str) -> list[dict[str, Any]]:
         return list(await self.page.evaluate(_STATISTICS, kind))
 
+    async def video_in(self) -> dict[str, Any]:
+        """The figures of the one picture that is received."""
+        return next((entry for entry in await self.statistics("inbound-rtp") if entry["kind"] == "video"), {})
+
     async def frames_decoded(self) -> int:
         return sum(entry.get("framesDecoded", 0) for entry in await self.statistics("inbound-rtp"))
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from media.drops import Drop, Drops
-from media.forwarding.audience import Audience
-from media.forwarding.down_track import NACK_BUDGET, DownTrack
+from media.forwarding.audience import Audience, Shift
+from media.forwarding.down_track import NACK_BUDGET, DownTrack, Position, shifted
 from media.forwarding.formats import WireFormat
 from media.forwarding.key_frames import REPEAT, KeyFrameWish
-from media.forwarding.publication import Publication
+from media.forwarding.publication import WAKING, Publication
+from media.forwarding.timeline import Timeline
 from media.forwarding.up_track import FLOWING, UpTrack
 from media.rtp import rtcp
 from media.rtp.packets import RtpPacket
@@ -59,9 +60,12 @@ class Outbox:
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, bytes]] = []
+        self.shifts: list[list[Shift]] = []
 
-    def submit(self, audience: Audience, packet: bytes, **_: object) -> None:
+    def submit(self, audience: Audience, packet: bytes, *_: object, **__: object) -> None:
         self.sent.append((len(audience), packet))
+        self.shifts.append([Shift(*map(int, row)) for row in zip(audience.numbers, audience.pictures,
+                                                               audience.base_layers, strict=True)])  # fmt: skip
 
 
 # The publisher's half
@@ -83,7 +87,7 @@ def test_a_duplicate_is_dropped_by_name_and_a_late_packet_is_not() -> None:
     for sequence in (65534, 65535, 1):
         assert up.receive(vp8(sequence), (), 0.0)
 
-    assert up.losses.due(1.0, 0.1) == [0x20000 - 0x10000 + 0x10000]
+    assert up.losses.due(1.0) == [0x20000 - 0x10000 + 0x10000]
     assert up.receive(vp8(0), (), 0.1) is not None
     assert up.receive(vp8(0), (), 0.1) is None
     assert up._drops[Drop.DUPLICATE] == 1
@@ -150,73 +154,98 @@ def test_a_key_frame_is_asked_for_until_it_comes_and_not_in_a_storm() -> None:
 # The viewer's half
 
 
-def subscribed(up: UpTrack, viewer: Viewer, resume_at: int | None = None) -> DownTrack:
+def subscribed(up: UpTrack, viewer: Viewer, resume: Position | None = None) -> DownTrack:
     assert OURS is not None
-    return DownTrack(up, viewer, WireFormat.own(OURS), 77, up._drops, resume_at)
+    down = DownTrack("video", viewer, WireFormat.own(OURS), 77, up._drops, resume)
+    down.target = up
+    return down
+
+
+def publication_of(*layers: UpTrack) -> Publication:
+    return Publication("pub_1", "camera", "up_1", layers, 77)
+
+
+def forward(publication: Publication, packet: RtpPacket, up: UpTrack | None = None, now: float = 0.0) -> None:
+    layer = up or publication.layers[0]
+    forwarded = layer.receive(packet, (), now)
+    assert forwarded is not None
+    publication.forward(layer, forwarded)
 
 
 def test_viewers_start_together_at_a_key_frame() -> None:
     outbox, up = Outbox(), up_track()
-    publication = Publication("pub_1", "camera", "up_1", up, 77)
+    publication = publication_of(up)
     asked: list[int] = []
     publication.ask_key_frame = lambda: asked.append(1)
     for _ in range(3):
         viewer = Viewer(outbox)
         publication.attach(subscribed(up, viewer), viewer)
     for sequence in (1, 2):
-        forwarded = up.receive(vp8(sequence, time=sequence), (), 0.0)
-        assert forwarded is not None
-        publication.forward(forwarded)
+        forward(publication, vp8(sequence, time=sequence))
     assert outbox.sent == []
     assert len(asked) == 3
 
-    key = up.receive(vp8(3, key=True, time=3), (), 0.0)
-    assert key is not None
-    publication.forward(key)
+    forward(publication, vp8(3, key=True, time=3))
     assert [count for count, _ in outbox.sent] == [3]
+
+
+def test_a_packet_from_before_the_start_is_for_those_who_were_there() -> None:
+    outbox, up = Outbox(), up_track()
+    publication = publication_of(up)
+    early, late = Viewer(outbox), Viewer(outbox)
+    publication.attach(subscribed(up, early), early)
+    forward(publication, vp8(1, key=True, time=1))
+    publication.attach(subscribed(up, late), late)
+    forward(publication, vp8(3, key=True, time=3))
+    forward(publication, vp8(2, time=2))
+    forward(publication, vp8(4, time=4))
+
+    assert [count for count, _ in outbox.sent] == [1, 2, 1, 2]
 
 
 def test_a_viewer_that_leaves_is_in_no_audience_and_no_group_stays() -> None:
     outbox, up = Outbox(), up_track()
-    publication = Publication("pub_1", "camera", "up_1", up, 77)
+    publication = publication_of(up)
     downs = [subscribed(up, Viewer(outbox)) for _ in range(2)]
     for down in downs:
         publication.attach(down, down.peer)  # type: ignore[arg-type]
-    key = up.receive(vp8(1, key=True), (), 0.0)
-    assert key is not None
-    publication.forward(key)
+    forward(publication, vp8(1, key=True))
     publication.detach(downs[0])
-    publication.forward(key)
+    forward(publication, vp8(2))
     publication.detach(downs[1])
     publication.detach(downs[1])
-    publication.forward(key)
+    forward(publication, vp8(3))
 
     assert [count for count, _ in outbox.sent] == [2, 1]
     assert publication.viewers == 0
-    assert publication._groups == {}
+    assert publication._groups == {up: {}}
 
 
 def test_a_viewer_who_comes_back_goes_on_with_its_own_numbers() -> None:
-    outbox, up, viewer = Outbox(), up_track(), Viewer(Outbox())
-    publication = Publication("pub_1", "camera", "up_1", up, 77)
-    down = subscribed(up, viewer, resume_at=500)
+    outbox, up = Outbox(), up_track()
+    viewer = Viewer(outbox)
+    publication = publication_of(up)
+    down = subscribed(up, viewer, Position(500, 0, 0))
     publication.attach(down, viewer)
     for sequence in range(65530, 65540):
-        forwarded = up.receive(vp8(sequence, key=sequence == 65530, time=sequence), (), 0.0)
-        assert forwarded is not None
-        publication.forward(forwarded)
+        forward(publication, vp8(sequence, key=sequence == 65530, time=sequence))
 
-    assert outbox.sent == []
-    assert [RtpPacket(bytearray(packet)).sequence for packet in viewer.alone] == list(range(500, 510))
-    assert down.next_number == 510
+    numbers = [
+        (RtpPacket(bytearray(packet)).sequence - shifts[0].number) & 0xFFFF
+        for (_, packet), shifts in zip(outbox.sent, outbox.shifts, strict=True)
+    ]
+    assert numbers == list(range(500, 510))
+    position = down.next_position
+    assert position is not None
+    assert position.number == 510
 
 
 def test_a_nack_is_answered_by_a_retransmission_under_the_viewers_number() -> None:
     up, viewer = up_track(), Viewer(Outbox())
-    down = subscribed(up, viewer, resume_at=65534)
-    for sequence in range(10):
-        up.receive(vp8(sequence, time=sequence), (), 0.0)
-    down.start(0x10000)
+    down = subscribed(up, viewer, Position(65534, 0, 0))
+    received = [up.receive(vp8(sequence, key=sequence == 0, time=sequence), (), 0.0) for sequence in range(10)]
+    assert received[0] is not None
+    down.start(up, received[0])
     down.resend([65535, 1], 0.0)
 
     wrapped = [RtpPacket(bytearray(packet)) for packet in viewer.alone]
@@ -225,20 +254,212 @@ def test_a_nack_is_answered_by_a_retransmission_under_the_viewers_number() -> No
     assert [packet.timestamp for packet in wrapped] == [1, 3]
 
 
-def test_a_nack_for_what_is_gone_or_too_much_is_dropped_by_name() -> None:
+def test_a_nack_for_what_is_gone_too_soon_or_too_much_is_dropped_by_name() -> None:
     up, viewer = up_track(), Viewer(Outbox())
     down = subscribed(up, viewer)
-    for sequence in range(1500):
-        up.receive(vp8(sequence, time=sequence), (), 0.0)
-    down.start(0x10000)
+    received = [up.receive(vp8(sequence, key=sequence == 0, time=sequence), (), 0.0) for sequence in range(1500)]
+    assert received[0] is not None
+    down.start(up, received[0])
     down.resend([3], 0.0)
     assert up._drops[Drop.NACK_GONE] == 1
 
-    down.resend([1400] * (NACK_BUDGET + 5), 0.0)
+    down.resend([1400, 1400], 0.0)
+    assert (len(viewer.alone), up._drops[Drop.NACK_TOO_SOON]) == (1, 1)
+    down.resend(range(1000, 1000 + NACK_BUDGET + 5), 0.0)
     assert len(viewer.alone) == NACK_BUDGET
     assert up._drops[Drop.NACK_BUDGET] == 5
     down.resend([1400], 1.0)
     assert len(viewer.alone) == NACK_BUDGET + 1
+
+
+def test_retransmissions_keep_within_a_limited_line() -> None:
+    up, viewer = up_track(), Viewer(Outbox())
+    down = subscribed(up, viewer)
+    received = [up.receive(vp8(sequence, key=sequence == 0, time=sequence), (), 0.0) for sequence in range(500)]
+    assert received[0] is not None
+    down.start(up, received[0])
+    down.limit_resends(80_000)
+    down.resend(range(100, 200), 10.0)
+
+    assert len(viewer.alone) == 15
+
+
+def test_padding_is_old_packets_again_and_never_older_than_the_viewers_first() -> None:
+    up, viewer = up_track(), Viewer(Outbox())
+    down = subscribed(up, viewer)
+    assert down.pad(3) == 0
+    for sequence in range(5):
+        up.receive(vp8(sequence, time=sequence), (), 0.0)
+    started = up.receive(vp8(5, key=True, time=5), (), 0.0)
+    assert started is not None
+    down.start(up, started)
+    up.receive(vp8(6, time=6), (), 0.0)
+
+    assert down.pad(10) == 2 * len(started.data)
+    originals = [int.from_bytes(RtpPacket(bytearray(packet)).payload[:2], "big") for packet in viewer.alone]
+    assert originals == [5, 6]
+
+
+# Layers
+
+
+def layers_of(count: int) -> tuple[UpTrack, ...]:
+    assert OURS is not None
+    timeline = Timeline(90000)
+    drops = Drops()
+    made = tuple(
+        UpTrack(REMOTE, OURS, SSRC, [0] * 256, drops, rid=rid, clock=timeline.layer()) for rid in "qhf"[:count]
+    )
+    for number, layer in enumerate(made):
+        layer.remote_ssrc = number + 1
+        layer.width, layer.height = 320 << number, 180 << number
+    return made
+
+
+def picture(sequence: int, number: int, base: int, *, key: bool = False, time: int = 0) -> RtpPacket:
+    """A VP8 packet with a 15-bit picture id and a tl0picidx."""
+    payload = bytes((0x90, 0xC0)) + (0x8000 | number).to_bytes(2, "big") + bytes((base & 0xFF, 0x10 if key else 0x11))
+    payload += b"\x02\x00\x9d\x01\x2a\x00\x05\xd0\x02" + bytes(20)
+    head = bytes((0x80, 120 | 0x80)) + (sequence & 0xFFFF).to_bytes(2, "big")
+    return RtpPacket(bytearray(head + (time & 0xFFFFFFFF).to_bytes(4, "big") + b"\x00\x00\x00\x01" + payload))
+
+
+def seen_by(outbox: Outbox, ear: int = 0) -> list[tuple[int, int, int, int]]:
+    """Number, time, picture id and tl0picidx of each packet, as that member of the audience gets them."""
+    found = []
+    for (_, packet), shifts in zip(outbox.sent, outbox.shifts, strict=True):
+        data = bytearray(packet)
+        shifted(data, shifts[ear] if shifts else Shift(), 14, 16)
+        parsed = RtpPacket(data)
+        number = int.from_bytes(data[14:16], "big") & 0x7FFF
+        found.append((parsed.sequence, parsed.timestamp, number, data[16]))
+    return found
+
+
+def test_a_switch_happens_at_a_key_frame_and_all_numbers_go_on() -> None:
+    outbox, (low, high) = Outbox(), layers_of(2)
+    publication = publication_of(low, high)
+    viewer = Viewer(outbox)
+    down = subscribed(low, viewer)
+    publication.attach(down, viewer)
+    forward(publication, picture(10, 32766, 254, key=True, time=1000), low, 0.0)
+    forward(publication, picture(900, 50, 7, key=True, time=500_000), high, 0.0)
+    forward(publication, picture(11, 32767, 255, time=4000), low, 1 / 30)
+    publication.aim(down, high)
+    forward(publication, picture(901, 51, 8, time=503_000), high, 1 / 30)
+    forward(publication, picture(12, 0, 0, time=7000), low, 2 / 30)
+    forward(publication, picture(902, 52, 9, key=True, time=509_000), high, 0.1)
+    forward(publication, picture(13, 1, 1, time=10_000), low, 0.1)
+    forward(publication, picture(903, 53, 10, time=512_000), high, 4 / 30)
+
+    assert down.layer is high
+    numbers, times, pictures, bases = zip(*seen_by(outbox), strict=True)
+    assert numbers == (10, 11, 12, 13, 14)
+    assert pictures == (32766, 32767, 0, 1, 2)
+    assert bases == (254, 255, 0, 1, 2)
+    assert times == (1000, 4000, 7000, 10001, 13001), "one clock, and one tick between layers"
+
+
+def test_frames_of_one_moment_in_two_layers_do_not_both_go_to_a_viewer_in_the_wrong_order() -> None:
+    outbox, (low, high) = Outbox(), layers_of(2)
+    publication = publication_of(low, high)
+    viewer = Viewer(outbox)
+    down = subscribed(high, viewer)
+    publication.attach(down, viewer)
+    forward(publication, picture(1, 1, 1, key=True, time=0), low, 0.0)
+    forward(publication, picture(100, 1, 1, key=True, time=7000), high, 0.0)
+    publication.aim(down, low)
+    forward(publication, picture(101, 2, 2, time=10_000), high, 0.033)
+    forward(publication, picture(2, 2, 2, key=True, time=3000), low, 0.033)
+    assert down.layer is high, "that moment was shown already"
+
+    forward(publication, picture(3, 3, 3, key=True, time=6000), low, 0.066)
+    assert down.layer is low
+
+
+def test_until_the_wanted_layer_comes_a_smaller_one_is_shown() -> None:
+    outbox, (low, middle, high) = Outbox(), layers_of(3)
+    publication = publication_of(low, middle, high)
+    viewer = Viewer(outbox)
+    down = subscribed(high, viewer)
+    publication.attach(down, viewer)
+    forward(publication, picture(1, 1, 1, key=True, time=0), low, 0.0)
+    assert down.layer is low
+    forward(publication, picture(1, 1, 1, key=True, time=0), middle, 0.1)
+    assert down.layer is low, "no steps on the way"
+    forward(publication, picture(1, 1, 1, key=True, time=0), high, 0.2)
+    assert down.layer is high
+
+
+def test_an_urgent_change_ends_the_old_layer_at_once() -> None:
+    outbox, (low, high) = Outbox(), layers_of(2)
+    publication = publication_of(low, high)
+    viewer = Viewer(outbox)
+    down = subscribed(high, viewer)
+    publication.attach(down, viewer)
+    forward(publication, picture(1, 1, 1, key=True, time=0), high, 0.0)
+    publication.aim(down, low, at_once=True)
+    forward(publication, picture(2, 2, 2, time=3000), high, 0.033)
+    forward(publication, picture(50, 9, 9, key=True, time=9000), low, 0.066)
+
+    assert [number for number, _, _, _ in seen_by(outbox)] == [1, 2]
+    assert down.layer is low
+
+
+def test_a_paused_viewer_gets_nothing_and_goes_on_without_a_gap() -> None:
+    outbox, up = Outbox(), up_track()
+    publication = publication_of(up)
+    viewer = Viewer(outbox)
+    down = subscribed(up, viewer)
+    publication.attach(down, viewer)
+    forward(publication, picture(5, 5, 5, key=True, time=0))
+    publication.aim(down, None)
+    for sequence in range(6, 40_000, 1000):
+        forward(publication, picture(sequence, sequence & 0x7FFF, sequence, time=sequence))
+    publication.aim(down, up)
+    forward(publication, picture(40_000, 7000, 9, key=True, time=40_000))
+
+    assert [(number, image, base) for number, _, image, base in seen_by(outbox)] == [(5, 5, 5), (6, 6, 6)]
+
+
+def test_a_layer_asleep_is_still_on_the_ladder_and_is_asked_for() -> None:
+    low, high = layers_of(2)
+    publication = publication_of(low, high)
+    asked: list[Publication] = []
+    publication.ask_layers = asked.append
+    low.last_packet = high.last_packet = 10.0
+    assert publication.ladder(10.0) == [low, high]
+    high.last_packet = 0.0
+    assert publication.ladder(10.0) == [low], "it vanished"
+    publication.sleep(high)
+    assert publication.ladder(10.0) == [low, high]
+
+    viewer = Viewer(Outbox())
+    publication.attach(subscribed(high, viewer), viewer)
+    assert asked == [publication]
+    publication.wake(high, 10.0)
+    low.last_packet = 12.0
+    assert publication.ladder(10.0 + WAKING - 0.1) == [low, high]
+    low.last_packet = 20.0
+    assert publication.ladder(20.0) == [low], "it did not come"
+
+
+def test_sender_reports_of_all_layers_tell_one_clock() -> None:
+    """The distance of two layers is what their reports say, whatever the arrival was."""
+    low, high = layers_of(2)
+    second = 1 << 32
+    low.receive(picture(1, 1, 1, key=True, time=1000), (), 0.0)
+    high.receive(picture(1, 1, 1, key=True, time=900_000), (), 0.5)
+    low.handle_sender_report(rtcp.SenderReport(1, 100 * second, 1000, 0, 0), 0.1)
+    high.handle_sender_report(rtcp.SenderReport(2, 101 * second, 900_000 + 90_000, 0, 0), 0.1)
+    moved = high.receive(picture(2, 2, 2, key=True, time=990_000), (), 0.7)
+    assert moved is not None
+    assert moved.time == 1000 + 90_000 + 1
+
+    block = next(iter(rtcp.blocks(high.handle_sender_report(rtcp.SenderReport(2, 0, 990_000, 0, 0), 1.0))))
+    report = rtcp.sender_report(block)
+    assert report is not None
+    assert (report.ssrc, report.rtp_time) == (SSRC, 1000 + 90_000 + 1)
 
 
 def test_another_format_has_its_own_payload_type_and_ids() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.rtp.history import History
-from media.rtp.losses import MAX_AGE, MAX_TRIES, REORDER, Losses
+from media.rtp.losses import FIRST_ROUND_TRIP, MAX_AGE, MAX_TRIES, REORDER, Losses
 from media.rtp.packets import PacketError, RtpPacket, remap_extensions, retransmission, rewrite
 from media.rtp.sequence import Unwrapper
 
@@ -112,13 +112,28 @@ def test_a_missing_number_is_asked_for_after_a_moment_and_again_after_a_round_tr
     losses = Losses()
     losses.gap(5, 7, 0.0)
 
-    assert losses.due(REORDER / 2, 0.1) == []
-    assert losses.due(REORDER, 0.1) == [5, 6]
-    assert losses.due(REORDER + 0.05, 0.1) == []
-    assert losses.arrived(5)
-    assert losses.due(REORDER + 0.1, 0.1) == [6]
-    assert not losses.arrived(5)
+    assert losses.due(REORDER / 2) == []
+    assert losses.due(REORDER) == [5, 6]
+    assert losses.due(REORDER + 0.05) == []
+    assert losses.arrived(5, REORDER + 0.06)
+    assert losses.due(REORDER + 1.2 * FIRST_ROUND_TRIP) == [6]
+    assert not losses.arrived(5, 0.2)
     assert losses.recovered == 1
+
+
+def test_the_time_between_two_requests_follows_the_round_trip() -> None:
+    losses = Losses()
+    for number in range(0, 200, 2):
+        now = float(number)
+        losses.gap(number, number + 1, now)
+        assert losses.due(now + REORDER) == [number]
+        assert losses.arrived(number, now + REORDER + 0.3)
+    assert abs(losses.round_trip - 0.3) < 0.001
+
+    losses.gap(300, 301, 300.0)
+    assert losses.due(300.1) == [300]
+    assert losses.due(300.1 + 0.35) == []
+    assert losses.due(300.1 + 0.37) == [300]
 
 
 def test_asking_ends_after_some_tries_or_some_time() -> None:
@@ -127,7 +142,7 @@ def test_asking_ends_after_some_tries_or_some_time() -> None:
     now, tries = 0.0, 0
     while len(losses):
         now += 0.03
-        tries += len(losses.due(now, 0.02))
+        tries += len(losses.due(now))
 
     assert tries <= MAX_TRIES
     assert now <= MAX_AGE + 0.1

@@ -148,3 +148,20 @@ def test_feedback_always_ends_and_fits_a_datagram(steps: list[tuple[int, float]]
         for feedback in arrivals.feedbacks(1, 2):
             assert len(feedback) <= 1400
             decode_feedback(feedback)
+
+
+def test_a_receiver_that_asks_for_its_round_trip_is_answered() -> None:
+    """As seen from Chromium 156: one RRTR block, from SSRC 1."""
+    asked = next(iter(rtcp.blocks(bytes.fromhex("80cf00040000000104000002eeaf566840449dbe"))))
+    ntp = rtcp.reference_time(asked)
+    assert ntp == 0xEEAF566840449DBE
+    assert rtcp.reference_answer(9, asked.ssrc, ntp) == bytes.fromhex(
+        "80cf00050000000905000003000000015668404400000000"
+    )
+
+
+def test_an_extended_report_of_another_kind_or_cut_asks_nothing() -> None:
+    for body in ("00000001 01000001 00000000", "00000001 04000002 eeaf5668", "00000001 0400ffff eeaf566840449dbe"):
+        data = bytes.fromhex(body)
+        block = rtcp.Block(rtcp.EXTENDED, 0, memoryview(data))
+        assert rtcp.reference_time(block) is None
