@@ -45,6 +45,13 @@ MAX_STREAMS = 32
 MAX_TRACKS = 8
 START_KBPS = "1200"
 """Kilobits per second a Chromium starts at, before feedback."""
+FORGIVEN = 600_000.0
+"""Bits per second below which loss alone is not told to a publisher: it would take it for congestion, and go down to
+30 kbit/s, where nothing can be retransmitted. That a way is narrow shows in lateness as well."""
+LATE = 0.25
+"""Seconds."""
+MUCH = 0.5
+"""Fraction lost that is told whatever the reason."""
 REPORT_PERIOD = 1.0
 FEEDBACK_PERIOD = 0.1
 
@@ -352,10 +359,13 @@ class Publisher:
         """Sends what is due; called every few milliseconds."""
         for layer in self._layers():
             layer.measure(now)
+        for publication in self.by_mid.values():
+            publication.serve_ignored(now)
         due = self._missing(now) + self._wanted_key_frames(now)
         if now - self._feedback_at >= FEEDBACK_PERIOD and self._transport_cc_id:
             self._feedback_at = now
-            due += self._arrivals.feedbacks(self.feedback_ssrc, next(iter(self._routes), 0))
+            forgiving = self._loses_by_chance(now)
+            due += self._arrivals.feedbacks(self.feedback_ssrc, next(iter(self._routes), 0), forgiving=forgiving)
         if now - self._report_at >= REPORT_PERIOD:
             self._report_at = now
             due += self._reports(now)
@@ -372,6 +382,15 @@ class Publisher:
     def _ask_key_frames(self) -> None:
         for packet in self._wanted_key_frames(self._clock()):
             self.connection.send_rtcp(packet)
+
+    def _loses_by_chance(self, now: float) -> bool:
+        """Whether what is lost now says nothing of the rate: little is sent, and nothing waits on the way."""
+        layers = [layer for layer in self._layers() if layer.flowing(now)]
+        return (
+            sum(layer.bits_per_second for layer in layers) < FORGIVEN
+            and max((layer.lateness for layer in layers), default=0.0) < LATE
+            and max((layer.loss for layer in layers), default=0.0) < MUCH
+        )
 
     def _ask_layers(self, publication: Publication) -> None:
         self._registry.layers_wanted(self, publication)
@@ -391,7 +410,7 @@ class Publisher:
             if up.remote_ssrc is not None
             and self.connection.srtp is not None
             and up.flowing(now)  # for a layer that rests, a browser makes key frames of all others
-            and up.key_frames.due(now)
+            and up.key_frames.due(now, cost=up.key_frame_cost, lossy=up.lossy)
         ]
 
     def _reports(self, now: float) -> list[bytes]:

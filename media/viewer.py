@@ -33,7 +33,7 @@ GUESS = 1.6
 """Bits per second of a pixel, for a layer that was never seen: 1.5 Mbit/s for 1280 x 720."""
 REFERENCE_PERIOD = 0.5
 """Seconds between two answers to a viewer that wants to know its round trip."""
-RESEND_SHARE = 0.5
+RESEND_SHARE = 1.0
 """Of a limited budget, what retransmissions may take."""
 FAR_TOO_MUCH = 1.3
 """Times the budget: then the old layer stops at once, since it only delays the first frame of the new one."""
@@ -287,7 +287,7 @@ class Viewer:
             assert down is not None, "_tracks gives agreed slots only"
             layer = ladder[rung] if rung != PAUSED else None
             if layer is not down.target:
-                publication.aim(down, layer, at_once=urgent)
+                publication.aim(down, layer, now, at_once=urgent)
             if layer is not slot.told:
                 if slot.told is not None or layer is None or len(publication.layers) > 1:
                     self.on_layer(self, publication, layer)
@@ -305,10 +305,15 @@ class Viewer:
             self._pad((self._trying - self._sending()) / 8 * elapsed)
         elif self.bandwidth.budget != before:
             self.allocate(now)
-        if self.bandwidth.budget is None:
+        budget = self.bandwidth.budget
+        if budget is None:
             for down in self.down_tracks:
                 down.limit_resends(None)
-        return self.bandwidth.budget is not None
+        elif self.bandwidth.loses_much and 2 * self._sending() <= budget:
+            for down in self.down_tracks:
+                if down.needs_key_frame:
+                    down.repeat()
+        return budget is not None
 
     def _tracks(self, now: float) -> tuple[list[_Slot], list[list[UpTrack]], list[Track]]:
         slots = [slot for slot in self._slots if slot.down is not None and slot.publication is not None]
@@ -338,9 +343,10 @@ class Viewer:
         self._owed = min(self._owed, 0.0)  # what could not be padded is not owed for ever
 
     def _attach_all(self) -> None:
+        now = self._clock()
         for slot in self._slots:
             if slot.down is not None and slot.publication is not None:
-                slot.publication.attach(slot.down, self.connection)
+                slot.publication.attach(slot.down, self.connection, now)
 
     def _describe(self, *, offer: bool) -> str:
         sections = [

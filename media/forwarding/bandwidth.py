@@ -18,15 +18,20 @@ __all__ = ["Bandwidth", "LossMeter"]
 
 WINDOW = 0.7
 """Seconds over which loss is judged: a browser that misses packets reports every 60 ms, about a dozen packets each."""
+ENOUGH = 30
+"""Packets without which a window goes on, to MAX_WINDOW: of ten packets, chance takes half now and then."""
+MAX_WINDOW = 2.5
 
 LOSSY = 0.15
 """Fraction lost that is answered by sending less; below, retransmissions do."""
 VERY_LOSSY = 0.22
 """The same of a single window, during a trial."""
+HOPELESS = 0.5
+"""Fraction lost that no retransmission mends: less is sent whatever the reason."""
 SMOOTHING = 0.4
 CAUTIOUS = 250_000.0
-"""Bits per second below which one sign alone does not lower a budget: a way that loses at random is not mended by less,
-and an estimate that falls without losses and without longer round trips is only disturbed by jitter."""
+"""Bits per second below which a budget falls only when round trips grow as well: a way that loses at random is not
+mended by less, and its losses and jitter also disturb the receiver's estimate, down to nothing."""
 SEVERE = 0.7
 """An estimate below this share of what is sent is believed at once."""
 MILD = 0.92
@@ -62,7 +67,8 @@ class LossMeter:
         if before is not None and 0 <= highest - before[0] < 0x8000:
             self._packets += highest - before[0]
             self._lost += max(0, lost - before[1])
-        if now - self._since < WINDOW:
+        elapsed = now - self._since
+        if elapsed < WINDOW or (self._packets < ENOUGH and elapsed < MAX_WINDOW):
             return None
         share = self._lost / self._packets if self._packets else 0.0
         self._since = now
@@ -103,6 +109,11 @@ class Bandwidth:
     def estimate(self) -> float | None:
         """The latest REMB in bits per second."""
         return self._estimate
+
+    @property
+    def loses_much(self) -> bool:
+        """More is lost than retransmission mends in time."""
+        return self._loss >= LOSSY
 
     def note_estimate(self, bits: float, sending: float, now: float) -> bool:
         """The receiver's estimate came while `sending` bits per second were sent. True when the budget fell."""
@@ -147,7 +158,7 @@ class Bandwidth:
         if needed <= self.budget:
             return 0.0
         if self._trial is None:
-            if now - self._calm_since < self._patience:
+            if now - self._calm_since < self._patience or self._loss >= LOSSY:
                 return 0.0
             self._trial = now
         if now - self._trial >= TRIAL:
@@ -166,7 +177,7 @@ class Bandwidth:
             return False
         if now - self._grown_at < PROOF:
             self._patience = min(MAX_PATIENCE, 2 * self._patience)
-        if not self._queueing and self._loss < LOSSY:
+        if not self._queueing and self._loss < HOPELESS:
             bits = max(bits, CAUTIOUS)
         before = self.budget
         self.budget = max(FLOOR, min(bits, before) if before is not None else bits)

@@ -2,7 +2,8 @@
 
 A track has one layer, or several of a simulcast. A group is what can be sent the same bytes from the same socket:
 viewers of the same layer in the same wire format. A viewer of video waits until a key frame of the layer it shall get
-starts, and is sent what it had before meanwhile; all who wait are served by one frame.
+starts, and is sent what it had before meanwhile; all who wait are served by one frame. A viewer who has no picture yet
+is shown the latest key frame and all that followed it, when that is little, or when no new one is to be had.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ GONE = 0.4
 """Seconds without a packet of a layer, while others flow, after which its publisher has given it up."""
 WAKING = 3.0
 """Seconds that a layer which was put to sleep may take to come back before it is given up."""
+LITTLE = 150
+"""Packets of the past that are shown rather than asking for a key frame: a second."""
+STRIDE = 24
+"""Packets of the past that a viewer is sent with each packet of the present."""
 
 
 class Subscriber(Receiver, Protocol):
@@ -104,6 +109,7 @@ class Publication:
         self._waiting: dict[UpTrack, dict[DownTrack, None]] = {layer: {} for layer in layers}
         self._groups: dict[UpTrack, dict[tuple[FanOut, WireFormat], _Group]] = {layer: {} for layer in layers}
         self._homes: dict[DownTrack, tuple[UpTrack, _Group]] = {}
+        self._chasing: dict[UpTrack, dict[DownTrack, int]] = {layer: {} for layer in layers}  # the next number to send
         self._asleep: set[UpTrack] = set()
         self._woken: dict[UpTrack, float] = {}
         self._ladder: list[UpTrack] = []
@@ -165,7 +171,7 @@ class Publication:
 
     # Who watches
 
-    def attach(self, down: DownTrack, peer: Subscriber) -> None:
+    def attach(self, down: DownTrack, peer: Subscriber, now: float) -> None:
         """The viewer is connected and has agreed; from the next possible packet on it gets this track: the layer
         `down.target`."""
         if peer.fan_out is None or down in self._peers:
@@ -173,7 +179,7 @@ class Publication:
         self._peers[down] = peer
         if down.layer is not None:
             self._join(down, down.layer)
-        self.aim(down, down.target)
+        self.aim(down, down.target, now)
 
     def detach(self, down: DownTrack) -> None:
         if self._peers.pop(down, None) is not None:
@@ -181,7 +187,7 @@ class Publication:
             for waiting in self._waiting.values():
                 waiting.pop(down, None)
 
-    def aim(self, down: DownTrack, layer: UpTrack | None, *, at_once: bool = False) -> None:
+    def aim(self, down: DownTrack, layer: UpTrack | None, now: float, *, at_once: bool = False) -> None:
         """From the next key frame of `layer` on the viewer shall be sent that; None pauses it. What it had until then
         goes on meanwhile, unless it shall end `at_once`."""
         down.target = layer
@@ -195,6 +201,8 @@ class Publication:
         if layer is not None and layer is not down.layer:
             if layer in self._asleep:
                 self.ask_layers(self)
+            if self._replay(down, layer, now):
+                return
             self._waiting[layer][down] = None
             if down.layer is None:  # a smaller picture is better than nothing
                 for other in self.layers:
@@ -212,6 +220,13 @@ class Publication:
                 layer.key_frames.want()
         self.ask_key_frame()
 
+    def serve_ignored(self, now: float) -> None:
+        """Viewers who wait in vain are shown the past; called some times a second."""
+        for layer, waiting in self._waiting.items():
+            if waiting and layer.key_frames.ignored:
+                for down in list(waiting):
+                    self._replay(down, layer, now)
+
     # What comes
 
     def forward(self, layer: UpTrack, packet: Forwarded) -> None:
@@ -220,6 +235,10 @@ class Publication:
             self._start_waiting(layer, packet)
         for group in self._groups[layer].values():
             group.offer(packet)
+        chasing = self._chasing[layer]
+        if chasing:
+            for down in list(chasing):
+                self._chase(layer, down)
 
     def forward_rtcp(self, layer: UpTrack, report: bytes) -> None:
         for group in self._groups[layer].values():
@@ -233,12 +252,51 @@ class Publication:
                 continue
             self._leave(down)
             down.start(layer, packet)
-            self._join(down, layer)
+            if layer.newest is packet:
+                self._join(down, layer)
+            else:  # it was late, and what follows it has passed
+                self._chasing[layer][down] = packet.number
             for other, waiting in self._waiting.items():
                 if other is not down.target or other is layer:
                     waiting.pop(down, None)
         if again:
             layer.key_frames.want()
+
+    # Who starts in the past
+
+    def _replay(self, down: DownTrack, layer: UpTrack, now: float) -> bool:
+        """Starts this viewer with the latest key frame, if it was not long ago or no other is to be had."""
+        numbers = layer.replay(now) if down.layer is None and down.needs_key_frame else None
+        if not numbers:
+            return False
+        wish = layer.key_frames
+        if len(numbers) > LITTLE and not wish.ignored and not wish.rationed(now, layer.key_frame_cost):
+            return False
+        first = layer.history.get(numbers[0])
+        if first is None or not down.can_replay(layer, first):
+            return False
+        for waiting in self._waiting.values():
+            waiting.pop(down, None)
+        down.start(layer, first, replays=True)
+        self._chasing[layer][down] = first.number
+        self._chase(layer, down)
+        return True
+
+    def _chase(self, layer: UpTrack, down: DownTrack) -> None:
+        """Sends the next of what has passed; who has caught up goes on with all others."""
+        peer, chasing = self._peers[down], self._chasing[layer]
+        fan_out = peer.fan_out
+        assert fan_out is not None, "only connected viewers are attached"
+        packets, following = down.chase(chasing[down], STRIDE)
+        audience = _audience({down: peer})
+        for packet in packets:
+            fan_out.submit(
+                audience, packet.data, packet.picture_at, packet.base_layer_at, more=packet is not packets[-1]
+            )
+        chasing[down] = following
+        if layer.newest is None or following > layer.newest.number:
+            del chasing[down]
+            self._join(down, layer)
 
     def _join(self, down: DownTrack, layer: UpTrack) -> None:
         peer = self._peers[down]
@@ -249,6 +307,8 @@ class Publication:
         self._homes[down] = (layer, group)
 
     def _leave(self, down: DownTrack) -> None:
+        for chasing in self._chasing.values():
+            chasing.pop(down, None)
         layer, group = self._homes.pop(down, (None, None))
         if layer is None or group is None:
             return

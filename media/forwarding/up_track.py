@@ -27,6 +27,16 @@ __all__ = ["Forwarded", "UpTrack"]
 
 FLOWING = 1.5
 """Seconds without a packet after which a track is silent: a camera that was switched off costs nobody minutes."""
+HISTORY = {"audio": 256, "video": 1024}
+"""Packets that are remembered: three to five seconds of a 2.5 Mbit/s video."""
+MAX_HISTORY = 8192
+"""The same while a key frame is to be kept with all that follows: 12 s of 6 Mbit/s."""
+LONGEST_REPLAY = 12.0
+"""Seconds: OBS makes a key frame every 10 s if nobody sets it up."""
+LOSSY = 0.05
+"""Fraction lost from which requests are made twice."""
+FORGET = 0.00003
+"""Seconds by which the fastest way is taken for longer with each frame, since ways and clocks change."""
 MEASURE = 0.5
 """Seconds over which the bit rate is measured."""
 
@@ -104,7 +114,8 @@ class UpTrack:
         self._hidden = 0  # numbers that viewers never saw, taken out so that theirs stay contiguous
         self._visible_from = 0
         self.losses = Losses()
-        self.history = History(1024 if sent.kind == "video" else 256)
+        self.history = History[Forwarded](HISTORY[sent.kind])
+        self._key_frame: tuple[int, float] | None = None  # its first number, and when it came
         self.key_frames = KeyFrameWish()
         self._find_key_frame = key_frame_of(sent.name) if sent.kind == "video" else None
         self._find_places = places_of(sent.name)
@@ -115,7 +126,8 @@ class UpTrack:
         self.width = 0
         self.height = 0
         self.max_pixels: int | None = None
-        self._key_frame_time = -1  # RTP time of the key frame that is passing
+        self._key_frame_time = -1  # RTP time of the latest key frame
+        self._key_frame_octets = 0
 
         # statistics
         self.packets = 0
@@ -123,10 +135,16 @@ class UpTrack:
         self.last_packet = float("-inf")
         self.bits_per_second = 0.0
         """Of payload, while it flows; what it was when it last did."""
+        self.loss = 0.0
+        """Fraction that had to be asked for between the last two reports."""
+        self._missed = 0
         self._measured = (0, float("-inf"))
         self._first: int | None = None  # number of the first packet
         self._jitter = 0.0
-        self._transit: float | None = None
+        self._transit: tuple[float, int] = (0.0, -1)  # of the latest frame's first packet, and its RTP time
+        self._least_transit = float("inf")
+        self.lateness = 0.0
+        """Seconds that frames come later than the fastest lately: what waits in queues on the way."""
         self._reported = (0, 0)  # expected and received at the last report
         self._last_sr: tuple[int, float] = (0, 0.0)
 
@@ -139,8 +157,18 @@ class UpTrack:
         """The picture is larger than allowed; nothing is forwarded until a key frame of a smaller one."""
         return self.max_pixels is not None and self.pixels > self.max_pixels
 
+    @property
+    def lossy(self) -> bool:
+        """Much had to be asked for lately."""
+        return self.loss >= LOSSY
+
     def flowing(self, now: float) -> bool:
         return now - self.last_packet < FLOWING
+
+    @property
+    def key_frame_cost(self) -> float:
+        """Seconds of the bit rate that the latest key frame took."""
+        return 8 * self._key_frame_octets / self.bits_per_second if self.bits_per_second else 0.0
 
     def measure(self, now: float) -> None:
         """Brings the bit rate up to date; called some times a second."""
@@ -165,8 +193,11 @@ class UpTrack:
         self.packets += 1
         self.octets += packet.payload_stop - packet.payload_start
         self.last_packet = now
-        self._track_jitter(packet.timestamp, now)
+        if number == self._unwrap.newest and packet.timestamp != self._transit[1]:
+            self._track_transit(packet.timestamp, now)
         starts = self._find_key_frame is not None and self._look_for_key_frame(packet, now)
+        if packet.timestamp == self._key_frame_time:
+            self._key_frame_octets += packet.payload_stop - packet.payload_start
         if self._clock is not None:
             self._map_time(self._clock, packet, starts, number, now)
         if self.blocked or number < self._visible_from:
@@ -175,15 +206,39 @@ class UpTrack:
         number -= self._hidden
         remap_extensions(packet, elements, self._ids)
         rewrite(packet.data, self.codec.payload_type, number, self.ssrc)
-        data = bytes(packet.data)
-        self.history.put(number, data)
         more = self._find_key_frame is not None and not packet.marker
         picture_at, base_layer_at = self.places(packet)
-        forwarded = Forwarded(data, number, picture_at, base_layer_at, starts_key_frame=starts, more=more)
+        forwarded = Forwarded(bytes(packet.data), number, picture_at, base_layer_at, starts_key_frame=starts, more=more)
         if number > self._last_number:
             self._last_number = number
             self.newest = forwarded
+        self._remember(forwarded, now)
         return forwarded
+
+    def replay(self, now: float) -> range | None:
+        """The numbers from the latest key frame's first packet to the newest, if it flows and all are remembered."""
+        if self._key_frame is None or self.blocked or not self.flowing(now):
+            return None
+        numbers = range(self._key_frame[0], self._last_number + 1)
+        if len(numbers) > self.history.capacity or None in map(self.history.get, numbers):
+            return None
+        return numbers
+
+    def _remember(self, packet: Forwarded, now: float) -> None:
+        """The history grows with what follows a key frame, so that who joins can be shown it; a publisher that makes
+        none for long will make one when asked."""
+        if packet.starts_key_frame and (self._key_frame is None or packet.number > self._key_frame[0]):
+            self._key_frame = (packet.number, now)
+        if self._key_frame is not None:
+            number, since = self._key_frame
+            history, usual = self.history, HISTORY[self.codec.kind]
+            if now - since > LONGEST_REPLAY:
+                self._key_frame = None
+                if history.capacity > usual:
+                    self.history = history.resized(usual, packet.number - 1)
+            elif packet.number - number >= history.capacity < MAX_HISTORY:
+                self.history = history.resized(2 * history.capacity, packet.number - 1)
+        self.history.put(packet.number, packet)
 
     @property
     def last_sender_report(self) -> tuple[int, float]:
@@ -240,6 +295,8 @@ class UpTrack:
         before_expected, before_received = self._reported
         expected_now, received_now = expected - before_expected, self.packets - before_received
         lost_now = max(0, expected_now - received_now)
+        missed, self._missed = self.losses.missed - self._missed, self.losses.missed
+        self.loss = missed / expected_now if expected_now > 0 else 0.0
         self._reported = (expected, self.packets)
         middle, at = self._last_sr
         return rtcp.ReportBlock(
@@ -262,7 +319,7 @@ class UpTrack:
     def missing(self, now: float) -> list[int]:
         """The numbers to ask the publisher for now. A packet that never came can only be made good by a key frame."""
         abandoned = self.losses.abandoned
-        numbers = self.losses.due(now)
+        numbers = self.losses.due(now, doubled=self.lossy)
         if self.codec.kind != "video":
             return []
         if self.losses.abandoned > abandoned:
@@ -288,14 +345,18 @@ class UpTrack:
             return None
         return number
 
-    def _track_jitter(self, timestamp: int, now: float) -> None:
-        """RFC 3550 section 6.4.1, in units of the clock."""
-        transit = now * self.codec.clock - timestamp
-        if self._transit is not None:
-            difference = abs(transit - self._transit)
-            if difference < 10 * self.codec.clock:  # else the time wrapped, or the stream jumped
-                self._jitter += (difference - self._jitter) / 16
-        self._transit = transit
+    def _track_transit(self, timestamp: int, now: float) -> None:
+        """Jitter as in RFC 3550 section 6.4.1, in units of the clock, and lateness."""
+        clock = self.codec.clock
+        transit = now * clock - timestamp
+        difference = abs(transit - self._transit[0])
+        if self._transit[1] >= 0 and difference < 10 * clock:  # else the time wrapped, or the stream jumped
+            self._jitter += (difference - self._jitter) / 16
+            self._least_transit = min(transit, self._least_transit + FORGET * clock)
+        else:
+            self._least_transit = transit
+        self._transit = (transit, timestamp)
+        self.lateness = (transit - self._least_transit) / clock
 
     def _look_for_key_frame(self, packet: RtpPacket, now: float) -> bool:
         """Whether a key frame starts here: only its first packet counts, not a parameter set behind it."""
@@ -308,5 +369,6 @@ class UpTrack:
         if packet.timestamp == self._key_frame_time:
             return False
         self._key_frame_time = packet.timestamp
+        self._key_frame_octets = 0
         self.key_frames.came(now)
         return True

@@ -41,19 +41,24 @@ class Arrivals:
         if len(self._times) < 4 * MAX_SPAN:
             self._times.setdefault(extended, now)
 
-    def feedbacks(self, ssrc: int, media_ssrc: int) -> list[bytes]:
-        """All feedback packets that are due; none when nothing came."""
+    def feedbacks(self, ssrc: int, media_ssrc: int, *, forgiving: bool = False) -> list[bytes]:
+        """All feedback packets that are due; none when nothing came. `forgiving`: what was lost is left out, between
+        two feedbacks, so that the sender counts it neither as lost nor as received. (Told as received, a Chromium would
+        no longer retransmit it.)"""
         out = []
         while self._times:
-            packet = self._feedback(ssrc, media_ssrc)
+            packet = self._feedback(ssrc, media_ssrc, forgiving)
             out.append(packet)
         return out
 
-    def _feedback(self, ssrc: int, media_ssrc: int) -> bytes:
+    def _feedback(self, ssrc: int, media_ssrc: int, forgiving: bool) -> bytes:
         times = self._times
         first, last = min(times), max(times)
         start = first if self._next is None or first - self._next >= MAX_SPAN else self._next
         stop = min(last, start + MAX_SPAN - 1) + 1
+        if forgiving:
+            start = first
+            stop = next(number for number in range(first, stop + 1) if number not in times)
         reference = int(times[first] / REFERENCE)
         at = reference * REFERENCE
         symbols: list[int] = []

@@ -9,7 +9,7 @@ __all__ = ["Losses"]
 
 MAX_MISSING = 512
 """Numbers remembered at once: a gap beyond that is a new start, not a loss."""
-MAX_TRIES = 10
+MAX_TRIES = 20
 MAX_AGE = 1.0
 """Seconds after which a packet would come too late to be shown anyway."""
 FIRST_ROUND_TRIP = 0.1
@@ -22,12 +22,14 @@ REORDER = 0.010
 class Losses:
     """The missing numbers of one stream."""
 
-    __slots__ = ("_missing", "abandoned", "recovered", "round_trip")
+    __slots__ = ("_missing", "abandoned", "missed", "recovered", "round_trip")
 
     def __init__(self) -> None:
         self._missing: dict[int, tuple[float, float, int]] = {}  # number -> (missed at, asked at or to ask at, tries)
         self.round_trip = FIRST_ROUND_TRIP
         """Seconds between asking and coming, as those show that came after they were asked for once."""
+        self.missed = 0
+        """Numbers asked for."""
         self.recovered = 0
         self.abandoned = 0
 
@@ -55,17 +57,19 @@ class Losses:
         self.recovered += 1
         return True
 
-    def due(self, now: float) -> list[int]:
-        """The numbers to ask for now, ascending; each is asked again after a round trip, at most MAX_TRIES times."""
+    def due(self, now: float, *, doubled: bool = False) -> list[int]:
+        """The numbers to ask for now, ascending; each is asked again after about a round trip, at most MAX_TRIES times.
+        `doubled`: on a lossy way each request is made twice."""
         if not self._missing:
             return []
         asked, lost = [], []
-        again = max(MIN_WAIT, 1.2 * self.round_trip)
+        patience = max(MIN_WAIT, 1.2 * self.round_trip)
         for number, (since, at, tries) in self._missing.items():
             if now - since > MAX_AGE or tries >= MAX_TRIES:
                 lost.append(number)
-            elif now >= at + (again if tries else 0.0):
+            elif now >= at + (0.0 if tries == 0 else MIN_WAIT if doubled and tries % 2 else patience):
                 asked.append(number)
+                self.missed += tries == 0
                 self._missing[number] = (since, now, tries + 1)
         for number in lost:
             del self._missing[number]

@@ -114,6 +114,20 @@ class NodeProcess:
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
 
 
+_LONGEST_STANDSTILL = """(duration) => new Promise((resolve) => {
+    const video = document.querySelector("video.remote");
+    const begin = performance.now();
+    let latest = begin;
+    let longest = 0;
+    const shown = () => {
+        longest = Math.max(longest, performance.now() - latest);
+        latest = performance.now();
+        video.requestVideoFrameCallback(shown);
+    };
+    video.requestVideoFrameCallback(shown);
+    setTimeout(() => resolve(Math.max(longest, performance.now() - latest)), duration);
+})"""
+
 _REMEMBER_CONNECTIONS = """(() => {
     const Native = window.RTCPeerConnection;
     window.connections = [];
@@ -171,6 +185,10 @@ class Tab:
     async def video_in(self) -> dict[str, Any]:
         """The figures of the one picture that is received."""
         return next((entry for entry in await self.statistics("inbound-rtp") if entry["kind"] == "video"), {})
+
+    async def longest_standstill(self, seconds: float) -> float:
+        """Watches the one picture so long, and gives the longest time in which it stood still, in seconds."""
+        return float(await self.page.evaluate(_LONGEST_STANDSTILL, 1000 * seconds)) / 1000
 
     async def frames_decoded(self) -> int:
         return sum(entry.get("framesDecoded", 0) for entry in await self.statistics("inbound-rtp"))

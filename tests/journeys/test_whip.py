@@ -78,6 +78,33 @@ async def test_ffmpeg_publishes_and_chromium_watches(
             await ffmpeg.wait()
 
 
+async def test_who_joins_long_after_a_key_frame_sees_the_picture_before_the_next(
+    node: NodeProcess, chromium: Callable[[], Awaitable[Browser]]
+) -> None:
+    """FFmpeg makes key frames by its own clock, here every 20 s, whatever it is asked."""
+    program = Path(__file__).with_name("whip_publisher.py")
+    ffmpeg = await asyncio.create_subprocess_exec(
+        sys.executable, str(program), f"{node.url}whip/studio", await token(node, "obs"), "18", "600"
+    )
+    try:
+
+        async def goes_on() -> bool:
+            return (await asyncio.to_thread(node.metrics))["tally_media_packets_received_total"] > 600
+
+        await wait_for(goes_on, 20, "some seconds without a key frame")
+        bob = await Tab.open(await chromium(), f"{node.url}room/studio")
+
+        async def many_frames() -> bool:
+            return await bob.frames_decoded() > 150
+
+        await wait_for(many_frames, 8, "more than the frames of the present")
+        assert (await bob.video_in())["keyFramesDecoded"] == 1
+    finally:
+        if ffmpeg.returncode is None:
+            ffmpeg.kill()
+            await ffmpeg.wait()
+
+
 async def test_the_checklist_of_the_standard(
     node: NodeProcess, http: aiohttp.ClientSession, publisher: RTCPeerConnection
 ) -> None:

@@ -1,6 +1,6 @@
 """FFmpeg's WHIP muxer through PyAV, as a program: it blocks its interpreter, so it cannot live in the test's.
 
-whip_publisher.py URL TOKEN SECONDS
+whip_publisher.py URL TOKEN SECONDS [FRAMES BETWEEN KEY FRAMES]
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import av
 import numpy as np
 
 URL, TOKEN, SECONDS = sys.argv[1], sys.argv[2], float(sys.argv[3])
+GROUP = sys.argv[4] if len(sys.argv) > 4 else "30"
 WIDTH, HEIGHT, RATE = 640, 360, 30
 
 
 def main() -> None:
     container = av.open(URL, "w", format="whip", options={"authorization": TOKEN})
     video = container.add_stream(
-        "libx264", rate=RATE, options={"profile": "baseline", "preset": "ultrafast", "tune": "zerolatency", "g": "30"}
+        "libx264", rate=RATE, options={"profile": "baseline", "preset": "ultrafast", "tune": "zerolatency", "g": GROUP}
     )
     video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     audio = container.add_stream("libopus", rate=48000, layout="stereo")

@@ -11,6 +11,7 @@ from media.forwarding.bandwidth import (
     FLOOR,
     LOSSY,
     MAX_PATIENCE,
+    MAX_WINDOW,
     PATIENCE,
     QUEUED,
     TRIAL,
@@ -188,4 +189,5 @@ def test_loss_is_the_share_of_all_streams_over_a_window() -> None:
     assert meter.note(2, 1000, 5, 10.1) is None
     assert meter.note(1, 160, 6, 10.2) is None
     assert meter.note(2, 1040, 9, 10.1 + WINDOW) == 0.1
-    assert meter.note(2, 1040, 9, 10.2 + 2 * WINDOW) == 0.0
+    assert meter.note(2, 1040, 9, 10.2 + 2 * WINDOW) is None, "nothing came: no judgement yet"
+    assert meter.note(2, 1040, 9, 10.2 + WINDOW + MAX_WINDOW) == 0.0

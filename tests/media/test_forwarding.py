@@ -9,10 +9,10 @@ from media.drops import Drop, Drops
 from media.forwarding.audience import Audience, Shift
 from media.forwarding.down_track import NACK_BUDGET, DownTrack, Position, shifted
 from media.forwarding.formats import WireFormat
-from media.forwarding.key_frames import REPEAT, KeyFrameWish
-from media.forwarding.publication import WAKING, Publication
+from media.forwarding.key_frames import IGNORED, LONGEST_PAUSE, REPEAT, SHARE, KeyFrameWish
+from media.forwarding.publication import LITTLE, STRIDE, WAKING, Publication
 from media.forwarding.timeline import Timeline
-from media.forwarding.up_track import FLOWING, UpTrack
+from media.forwarding.up_track import FLOWING, LONGEST_REPLAY, MAX_HISTORY, UpTrack
 from media.rtp import rtcp
 from media.rtp.packets import RtpPacket
 from media.sdp.codecs import Codec, canonical
@@ -151,6 +151,35 @@ def test_a_key_frame_is_asked_for_until_it_comes_and_not_in_a_storm() -> None:
     assert wish.requests == 2
 
 
+def test_a_key_frame_must_pay_for_itself_before_the_next() -> None:
+    wish = KeyFrameWish()
+    wish.want()
+    assert wish.due(0.0)
+    wish.came(0.1)
+    wish.want()
+    assert not wish.due(0.6, cost=0.2), "it took 0.2 s of the rate, so it is 0.67 s before the next"
+    assert wish.rationed(0.6, 0.2)
+    assert wish.due(0.1 + 0.2 / SHARE, cost=0.2)
+    wish.came(1.0)
+    wish.want()
+    assert wish.due(1.0 + LONGEST_PAUSE, cost=5.0), "who is stuck does not wait for ever"
+
+
+def test_a_publisher_that_does_not_listen_is_known() -> None:
+    wish = KeyFrameWish()
+    wish.want()
+    for number in range(IGNORED):
+        assert not wish.ignored
+        assert wish.due(number * REPEAT)
+    assert wish.ignored
+    wish.came(10.0)
+    assert wish.ignored, "that key frame came by its own clock"
+    wish.want()
+    assert wish.due(20.0)
+    wish.came(20.1)
+    assert not wish.ignored
+
+
 # The viewer's half
 
 
@@ -179,7 +208,7 @@ def test_viewers_start_together_at_a_key_frame() -> None:
     publication.ask_key_frame = lambda: asked.append(1)
     for _ in range(3):
         viewer = Viewer(outbox)
-        publication.attach(subscribed(up, viewer), viewer)
+        publication.attach(subscribed(up, viewer), viewer, 0.0)
     for sequence in (1, 2):
         forward(publication, vp8(sequence, time=sequence))
     assert outbox.sent == []
@@ -193,9 +222,9 @@ def test_a_packet_from_before_the_start_is_for_those_who_were_there() -> None:
     outbox, up = Outbox(), up_track()
     publication = publication_of(up)
     early, late = Viewer(outbox), Viewer(outbox)
-    publication.attach(subscribed(up, early), early)
+    publication.attach(subscribed(up, early), early, 0.0)
     forward(publication, vp8(1, key=True, time=1))
-    publication.attach(subscribed(up, late), late)
+    publication.attach(subscribed(up, late), late, FLOWING)
     forward(publication, vp8(3, key=True, time=3))
     forward(publication, vp8(2, time=2))
     forward(publication, vp8(4, time=4))
@@ -208,7 +237,7 @@ def test_a_viewer_that_leaves_is_in_no_audience_and_no_group_stays() -> None:
     publication = publication_of(up)
     downs = [subscribed(up, Viewer(outbox)) for _ in range(2)]
     for down in downs:
-        publication.attach(down, down.peer)  # type: ignore[arg-type]
+        publication.attach(down, down.peer, 0.0)  # type: ignore[arg-type]
     forward(publication, vp8(1, key=True))
     publication.detach(downs[0])
     forward(publication, vp8(2))
@@ -225,8 +254,8 @@ def test_a_viewer_who_comes_back_goes_on_with_its_own_numbers() -> None:
     outbox, up = Outbox(), up_track()
     viewer = Viewer(outbox)
     publication = publication_of(up)
-    down = subscribed(up, viewer, Position(500, 0, 0))
-    publication.attach(down, viewer)
+    down = subscribed(up, viewer, Position(500, 0, 0, 0))
+    publication.attach(down, viewer, 0.0)
     for sequence in range(65530, 65540):
         forward(publication, vp8(sequence, key=sequence == 65530, time=sequence))
 
@@ -242,7 +271,7 @@ def test_a_viewer_who_comes_back_goes_on_with_its_own_numbers() -> None:
 
 def test_a_nack_is_answered_by_a_retransmission_under_the_viewers_number() -> None:
     up, viewer = up_track(), Viewer(Outbox())
-    down = subscribed(up, viewer, Position(65534, 0, 0))
+    down = subscribed(up, viewer, Position(65534, 0, 0, 0))
     received = [up.receive(vp8(sequence, key=sequence == 0, time=sequence), (), 0.0) for sequence in range(10)]
     assert received[0] is not None
     down.start(up, received[0])
@@ -257,7 +286,8 @@ def test_a_nack_is_answered_by_a_retransmission_under_the_viewers_number() -> No
 def test_a_nack_for_what_is_gone_too_soon_or_too_much_is_dropped_by_name() -> None:
     up, viewer = up_track(), Viewer(Outbox())
     down = subscribed(up, viewer)
-    received = [up.receive(vp8(sequence, key=sequence == 0, time=sequence), (), 0.0) for sequence in range(1500)]
+    received = [up.receive(vp8(sequence, key=sequence == 0, time=sequence), (), -20.0) for sequence in range(1500)]
+    up.receive(vp8(1500, time=1500), (), 0.0)
     assert received[0] is not None
     down.start(up, received[0])
     down.resend([3], 0.0)
@@ -341,11 +371,11 @@ def test_a_switch_happens_at_a_key_frame_and_all_numbers_go_on() -> None:
     publication = publication_of(low, high)
     viewer = Viewer(outbox)
     down = subscribed(low, viewer)
-    publication.attach(down, viewer)
+    publication.attach(down, viewer, 0.0)
     forward(publication, picture(10, 32766, 254, key=True, time=1000), low, 0.0)
     forward(publication, picture(900, 50, 7, key=True, time=500_000), high, 0.0)
     forward(publication, picture(11, 32767, 255, time=4000), low, 1 / 30)
-    publication.aim(down, high)
+    publication.aim(down, high, 0.0)
     forward(publication, picture(901, 51, 8, time=503_000), high, 1 / 30)
     forward(publication, picture(12, 0, 0, time=7000), low, 2 / 30)
     forward(publication, picture(902, 52, 9, key=True, time=509_000), high, 0.1)
@@ -365,10 +395,10 @@ def test_frames_of_one_moment_in_two_layers_do_not_both_go_to_a_viewer_in_the_wr
     publication = publication_of(low, high)
     viewer = Viewer(outbox)
     down = subscribed(high, viewer)
-    publication.attach(down, viewer)
+    publication.attach(down, viewer, 0.0)
     forward(publication, picture(1, 1, 1, key=True, time=0), low, 0.0)
     forward(publication, picture(100, 1, 1, key=True, time=7000), high, 0.0)
-    publication.aim(down, low)
+    publication.aim(down, low, 0.0)
     forward(publication, picture(101, 2, 2, time=10_000), high, 0.033)
     forward(publication, picture(2, 2, 2, key=True, time=3000), low, 0.033)
     assert down.layer is high, "that moment was shown already"
@@ -382,7 +412,7 @@ def test_until_the_wanted_layer_comes_a_smaller_one_is_shown() -> None:
     publication = publication_of(low, middle, high)
     viewer = Viewer(outbox)
     down = subscribed(high, viewer)
-    publication.attach(down, viewer)
+    publication.attach(down, viewer, 0.0)
     forward(publication, picture(1, 1, 1, key=True, time=0), low, 0.0)
     assert down.layer is low
     forward(publication, picture(1, 1, 1, key=True, time=0), middle, 0.1)
@@ -396,9 +426,9 @@ def test_an_urgent_change_ends_the_old_layer_at_once() -> None:
     publication = publication_of(low, high)
     viewer = Viewer(outbox)
     down = subscribed(high, viewer)
-    publication.attach(down, viewer)
+    publication.attach(down, viewer, 0.0)
     forward(publication, picture(1, 1, 1, key=True, time=0), high, 0.0)
-    publication.aim(down, low, at_once=True)
+    publication.aim(down, low, 0.0, at_once=True)
     forward(publication, picture(2, 2, 2, time=3000), high, 0.033)
     forward(publication, picture(50, 9, 9, key=True, time=9000), low, 0.066)
 
@@ -411,12 +441,12 @@ def test_a_paused_viewer_gets_nothing_and_goes_on_without_a_gap() -> None:
     publication = publication_of(up)
     viewer = Viewer(outbox)
     down = subscribed(up, viewer)
-    publication.attach(down, viewer)
+    publication.attach(down, viewer, 0.0)
     forward(publication, picture(5, 5, 5, key=True, time=0))
-    publication.aim(down, None)
+    publication.aim(down, None, 0.0)
     for sequence in range(6, 40_000, 1000):
         forward(publication, picture(sequence, sequence & 0x7FFF, sequence, time=sequence))
-    publication.aim(down, up)
+    publication.aim(down, up, 0.0)
     forward(publication, picture(40_000, 7000, 9, key=True, time=40_000))
 
     assert [(number, image, base) for number, _, image, base in seen_by(outbox)] == [(5, 5, 5), (6, 6, 6)]
@@ -435,7 +465,7 @@ def test_a_layer_asleep_is_still_on_the_ladder_and_is_asked_for() -> None:
     assert publication.ladder(10.0) == [low, high]
 
     viewer = Viewer(Outbox())
-    publication.attach(subscribed(high, viewer), viewer)
+    publication.attach(subscribed(high, viewer), viewer, 0.0)
     assert asked == [publication]
     publication.wake(high, 10.0)
     low.last_packet = 12.0
@@ -469,3 +499,126 @@ def test_another_format_has_its_own_payload_type_and_ids() -> None:
 
     assert (changed.payload_type, changed.marker) == (102, 1)
     assert [(number, changed.data[at]) for number, at, _ in changed.extensions()] == [(13, 1)]
+
+
+# Starting in the past
+
+
+def after_key_frame(count: int, now: float = 0.0) -> tuple[Outbox, UpTrack, Publication]:
+    """A track that somebody watches, `count` packets after its key frame (100), a frame each."""
+    outbox, up = Outbox(), up_track()
+    publication = publication_of(up)
+    viewer = Viewer(outbox)
+    publication.attach(subscribed(up, viewer), viewer, now)
+    forward(publication, vp8(100, key=True, time=1000), now=now)
+    for number in range(1, count):
+        forward(publication, vp8(100 + number, time=1000 + 3000 * number), now=now)
+    outbox.sent.clear()
+    return outbox, up, publication
+
+
+def test_who_joins_soon_after_a_key_frame_is_shown_it_and_all_that_followed() -> None:
+    outbox, up, publication = after_key_frame(30)
+    late = Viewer(outbox)
+    publication.attach(subscribed(up, late), late, 0.0)
+    for number in range(30, 34):
+        forward(publication, vp8(100 + number, time=1000 + 3000 * number))
+
+    alone = [RtpPacket(bytearray(packet)) for count, packet in outbox.sent if count == 1 and packet not in both(outbox)]
+    numbers = [packet.sequence for packet in alone if packet.sequence < 130]
+    assert numbers == list(range(100, 130)), "the whole past, once, in order"
+    times = [packet.timestamp for packet in alone if packet.sequence < 130]
+    assert times == sorted(set(times))
+    assert times[-1] == 1000 + 3000 * 29
+    assert times[-1] - times[0] == 3000 * 29 // 32, "the past goes by in a moment"
+    assert up.key_frames.requests == 0
+    assert outbox.sent[-1][0] == 2, "caught up: one of all"
+
+
+def both(outbox: Outbox) -> list[bytes]:
+    return [packet for count, packet in outbox.sent if count == 2]
+
+
+def test_a_long_past_is_shown_in_steps_and_only_when_nothing_else_can_be_had() -> None:
+    outbox, up, publication = after_key_frame(LITTLE + 50)
+    late = Viewer(outbox)
+    down = subscribed(up, late)
+    publication.attach(down, late, LONGEST_PAUSE)
+    assert outbox.sent == []
+    assert down.layer is None, "a key frame was asked for"
+
+    for number in range(IGNORED):
+        assert up.key_frames.due(LONGEST_PAUSE + number * (REPEAT + 0.001))
+    publication.serve_ignored(FLOWING - 0.01)
+    assert len(outbox.sent) == STRIDE
+    live = 0
+    while outbox.sent[-1][0] == 1:
+        forward(publication, vp8(300 + live, time=900_000 + 3000 * live), now=FLOWING)
+        live += 1
+    assert live < 12
+    down.resend([105], FLOWING)
+    again = RtpPacket(bytearray(late.alone[0]))
+    first_time = next(RtpPacket(bytearray(data)) for _, data in outbox.sent if data[2:4] == (105).to_bytes(2, "big"))
+    assert again.timestamp == first_time.timestamp, "a retransmission fits to what was shown"
+
+
+def test_a_camera_that_was_switched_off_is_not_shown_to_who_joins() -> None:
+    outbox, up, publication = after_key_frame(10)
+    late = Viewer(outbox)
+    publication.attach(subscribed(up, late), late, FLOWING)
+    assert outbox.sent == []
+    assert len(up.replay(FLOWING - 0.01) or ()) == 10
+
+
+def test_what_follows_a_key_frame_is_kept_for_a_while() -> None:
+    up = up_track()
+    usual = up.history.capacity
+    up.receive(vp8(0, key=True), (), 0.0)
+    for number in range(1, 3 * usual):
+        up.receive(vp8(number, time=number), (), 0.001 * number)
+    assert len(up.replay(3.1) or ()) == 3 * usual
+
+    up.receive(vp8(3 * usual, time=1), (), LONGEST_REPLAY + 0.1)
+    assert up.replay(LONGEST_REPLAY + 0.1) is None
+    assert up.history.capacity == usual, "a publisher that makes key frames when asked costs no more memory"
+    assert up.newest is not None
+    assert up.history.get(up.newest.number - usual + 1) is not None
+
+    up.receive(vp8(3 * usual + 1, key=True, time=2), (), 20.0)
+    for number in range(3 * usual + 2, 3 * usual + 2 + MAX_HISTORY):
+        up.receive(vp8(number, time=number), (), 20.0)
+    assert up.history.capacity == MAX_HISTORY
+    assert up.replay(20.0) is None, "too much to be kept"
+
+
+def test_a_key_frame_that_came_late_is_followed_by_what_had_passed() -> None:
+    outbox, up = Outbox(), up_track()
+    publication = publication_of(up)
+    early, late = Viewer(outbox), Viewer(outbox)
+    publication.attach(subscribed(up, early), early, 0.0)
+    forward(publication, vp8(1, key=True, time=1))
+    publication.attach(subscribed(up, late), late, FLOWING)
+    for number in (2, 4, 5):
+        forward(publication, vp8(number, time=number), now=FLOWING)
+    outbox.sent.clear()
+    forward(publication, vp8(3, key=True, time=3), now=FLOWING)
+    forward(publication, vp8(6, time=6), now=FLOWING)
+
+    sent = [(count, RtpPacket(bytearray(packet)).sequence) for count, packet in outbox.sent]
+    assert sent == [(1, 3), (1, 3), (1, 4), (1, 5), (2, 6)]
+
+
+def test_on_a_very_lossy_way_everything_is_sent_twice_but_once_only() -> None:
+    up, viewer = up_track(), Viewer(Outbox())
+    down = DownTrack("video", viewer, WireFormat(96, 97, None), 77, up._drops, None)
+    first = up.receive(vp8(7, key=True, time=1), (), 0.0)
+    assert first is not None
+    down.start(up, first)
+    up.receive(vp8(8, time=2), (), 0.0)
+    down.repeat()
+    down.repeat()
+    up.receive(vp8(9, time=3), (), 0.0)
+    down.repeat()
+
+    originals = [int.from_bytes(RtpPacket(bytearray(packet)).payload[:2], "big") for packet in viewer.alone]
+    assert originals == [7, 8, 9]

@@ -121,6 +121,14 @@ def test_a_missing_number_is_asked_for_after_a_moment_and_again_after_a_round_tr
     assert losses.recovered == 1
 
 
+def test_on_a_lossy_way_each_request_is_made_twice() -> None:
+    losses = Losses()
+    losses.gap(5, 6, 0.0)
+    asked = [moment for moment in range(1, 300) if losses.due(moment / 1000, doubled=True)]
+    assert asked[:4] == [10, 30, 30 + 120, 30 + 120 + 20]
+    assert losses.missed == 1
+
+
 def test_the_time_between_two_requests_follows_the_round_trip() -> None:
     losses = Losses()
     for number in range(0, 200, 2):

@@ -67,7 +67,7 @@ class Publisher(_HttpPeer):
         self._payload = max(100, bitrate // 8 // (FRAMES * PACKETS_PER_FRAME) - 12)
         self._ssrc = {VIDEO: random.getrandbits(31), AUDIO: random.getrandbits(31)}
         self._number = {VIDEO: random.getrandbits(15), AUDIO: random.getrandbits(15)}
-        self._history = History(1024)
+        self._history = History[bytes](1024)
         self._key_frame_wanted = True
         self._tasks: list[asyncio.Task[None]] = []
         self.packets = 0
