@@ -52,6 +52,11 @@ CONSENT = 25.0
 """Seconds without a check after which a peer that used to check is gone, even if it still sends (RFC 7675)."""
 _USED_TO_CHECK = 4
 
+# One packet at a time is worked on: all peers share the room for it.
+_length = srtp_ffi.new("int *")
+_scratch = srtp_ffi.new("char[]", 2048)
+_scratch_view = memoryview(srtp_ffi.buffer(_scratch))
+
 
 class Peer:
     """State of one connection. `close` is harmless when repeated."""
@@ -93,9 +98,6 @@ class Peer:
         self._dtls: DtlsServer | DtlsClient | GnutlsClient | None = None
         self._task: asyncio.Task[None] | None = None
         self._first_check = asyncio.Event()
-        self._length = srtp_ffi.new("int *")
-        self._scratch = srtp_ffi.new("char[]", 2048)
-        self._scratch_view = memoryview(srtp_ffi.buffer(self._scratch))
         clients[self.ufrag.encode()] = self
 
     def start(self, fingerprint: str, *, active: bool) -> None:
@@ -165,12 +167,12 @@ class Peer:
         if self.srtp is None or self.closed or self.port is None or self.address is None:
             return
         size = len(packet)
-        self._scratch_view[:size] = packet
-        self._length[0] = size
-        if function(self.srtp.tx, self._scratch, self._length):
+        _scratch_view[:size] = packet
+        _length[0] = size
+        if function(self.srtp.tx, _scratch, _length):
             self._drops.count(Drop.PROTECT_FAILED)
             return
-        self.port.send(self._scratch_view[: self._length[0]], self.address)
+        self.port.send(_scratch_view[: _length[0]], self.address)
 
     # What the port brings (media.transport.port.Client)
 
@@ -200,7 +202,7 @@ class Peer:
         if srtp is None or size < 12:
             self._drops.count(Drop.BEFORE_KEYS if srtp is None else Drop.BAD_RTP)
             return
-        length = self._length
+        length = _length
         length[0] = size
         is_rtcp = 192 <= buffer[1][0] <= 223  # RFC 5761 section 4
         code = (unprotect_rtcp if is_rtcp else unprotect)(srtp.rx, buffer, length)
