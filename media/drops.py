@@ -31,6 +31,7 @@ class Drop(Enum):
     UNKNOWN_PAYLOAD_TYPE = "a codec that was not agreed"
     DUPLICATE = "a number that is there already"
     PROBE = "padding that only tests the bandwidth"
+    NOT_LOUDEST = "sound of somebody who is not among the loudest that are forwarded"
     BLOCKED = "a picture larger than the edition allows"
     FAN_OUT_FULL = "more packets wait to be sent than may wait"
     PROTECT_FAILED = "libsrtp refused to encrypt for one viewer"

@@ -4,7 +4,7 @@ Media does not know members, seats or prices. It is given session descriptions a
 `MediaEvent`s to one listener, and `FlowFact`s when asked. Everything here is a value; `media.sfu.Sfu` is built by the
 composer and used through these methods:
 
-    sfu.publish(offer, sources, max_pixels)      -> Publishing      a peer that sends, answered
+    sfu.publish(offer, sources, max_pixels, group) -> Publishing      a peer that sends, answered
     sfu.view()                                   -> Viewing         a peer that receives, by the server's offers
     sfu.play(offer, publications)                -> Viewing         a peer that receives, by its own offer (WHEP)
     sfu.flow(now)                                -> [FlowFact]
@@ -21,7 +21,7 @@ from media.errors import BadDescription, MediaRefused, UnsupportedCodec
 __all__ = [
     "BadDescription", "MediaRefused", "UnsupportedCodec",
     "PublicationView", "MediaEvent", "PeerConnected", "PeerClosed", "PictureChanged", "LayersWanted", "LayerChosen",
-    "FlowFact",
+    "SpeakersChanged", "FlowFact",
     "StreamOffer", "Publishing", "Viewing", "Sfu",
 ]  # fmt: skip
 
@@ -92,7 +92,16 @@ class LayerChosen:
     height: int
 
 
-MediaEvent = PeerConnected | PeerClosed | PictureChanged | LayersWanted | LayerChosen
+@dataclass(frozen=True, slots=True)
+class SpeakersChanged:
+    """Others speak in a group than before, or in another order."""
+
+    group: str
+    publications: Sequence[str]
+    """The loudest first."""
+
+
+MediaEvent = PeerConnected | PeerClosed | PictureChanged | LayersWanted | LayerChosen | SpeakersChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +195,9 @@ class Viewing(Protocol):
 class Sfu(Protocol):
     """All media of one node."""
 
-    def publish(self, offer: str, sources: Mapping[str, str], *, max_pixels: int) -> Publishing:
-        """Answers an offer to send. `sources` names the source of each mid. Raises MediaRefused."""
+    def publish(self, offer: str, sources: Mapping[str, str], *, max_pixels: int, group: str = "") -> Publishing:
+        """Answers an offer to send. `sources` names the source of each mid; what is published in one `group` is heard
+        together. Raises MediaRefused."""
         ...
 
     def view(self) -> Viewing:

@@ -85,9 +85,11 @@ class Publisher:
         drops: Drops,
         registry: Registry,
         clock: Callable[[], float],
+        group: str = "",
     ) -> None:
         # identity
         self.peer = identifier
+        self._group = group
         self.connection = peer
         self._endpoint = endpoint
         self._session = secrets.randbits(62)
@@ -253,7 +255,7 @@ class Publisher:
         for layer in layers:
             layer.max_pixels = self._max_pixels
         identifier = f"pub_{secrets.token_hex(8)}"
-        publication = Publication(identifier, source, self.peer, layers, self._registry.new_ssrc())
+        publication = Publication(identifier, source, self.peer, layers, self._registry.new_ssrc(), self._group)
         publication.ask_key_frame = self._ask_key_frames
         publication.ask_layers = self._ask_layers
         self.by_mid[section.mid] = publication

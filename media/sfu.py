@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from media.drops import Drops
+from media.forwarding.loudness import Loudness
 from media.forwarding.publication import Publication
 from media.forwarding.up_track import UpTrack
 from media.interface import (
@@ -25,6 +26,7 @@ from media.interface import (
     PeerClosed,
     PeerConnected,
     PictureChanged,
+    SpeakersChanged,
 )
 from media.publisher import Publisher
 from media.sdp.writing import Candidate, Endpoint
@@ -62,8 +64,10 @@ class Sfu:
         clock: Callable[[], float] = time.monotonic,
         fan_out: str = "auto",
         segment_offload: bool = True,
+        loudest: int | None = None,
     ) -> None:
-        """`fan_out`: one of media.transport.batch_sender.TWINS. Raises RuntimeError when that twin is not there."""
+        """`fan_out`: one of media.transport.batch_sender.TWINS. Raises RuntimeError when that twin is not there.
+        `loudest`: how many sounds of a group are forwarded at once; None for all."""
         check_contract()
         self.fan_out_twin = chosen_twin(fan_out)
         self._make_sender = partial(make_sender, twin=self.fan_out_twin, offload=segment_offload)
@@ -78,6 +82,9 @@ class Sfu:
         self._viewers: dict[str, Viewer] = {}
         self._publications: dict[str, Publication] = {}
         self._ssrcs: set[int] = set()
+        self._loudest = loudest
+        self._groups: dict[str, Loudness] = {}
+        self._speakers: dict[str, list[str]] = {}  # as last told, by group
         self._loop: asyncio.AbstractEventLoop
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -128,11 +135,11 @@ class Sfu:
 
     # Peers
 
-    def publish(self, offer: str, sources: Mapping[str, str], *, max_pixels: int) -> Publisher:
+    def publish(self, offer: str, sources: Mapping[str, str], *, max_pixels: int, group: str = "") -> Publisher:
         """See media.interface.Sfu."""
         peer, endpoint = self._peer()
         publisher = Publisher(
-            f"up_{secrets.token_hex(8)}", peer, endpoint, self.drops, registry=self, clock=self._clock
+            f"up_{secrets.token_hex(8)}", peer, endpoint, self.drops, registry=self, clock=self._clock, group=group
         )
         try:
             publisher.renegotiate(offer, sources)
@@ -252,9 +259,20 @@ class Sfu:
 
     def publication_began(self, publication: Publication) -> None:
         self._publications[publication.id] = publication
+        if publication.kind == "audio":
+            loudness = self._groups.setdefault(publication.group, Loudness(self._loudest))
+            loudness.add(publication.id)
+            for layer in publication.layers:
+                layer.gate = partial(loudness.note, publication.id)
 
     def publication_ended(self, publication: Publication) -> None:
         self._publications.pop(publication.id, None)
+        loudness = self._groups.get(publication.group)
+        if loudness is not None:
+            loudness.remove(publication.id)
+            if not loudness:
+                del self._groups[publication.group]
+                self._speakers.pop(publication.group, None)
         self._ssrcs -= {publication.ssrc, publication.rtx_ssrc}
         for layer in publication.layers:
             self._unwatched.pop(layer, None)
@@ -307,14 +325,22 @@ class Sfu:
             self._trying = self._loop.call_later(TRYING, self._try)
 
     async def _review(self) -> None:
-        """Puts layers to sleep that nobody watches, and moves viewers when a layer came or vanished."""
+        """Tells who speaks, puts layers to sleep that nobody watches, moves viewers when a layer came or vanished."""
         while True:
             await asyncio.sleep(REVIEW)
             now = self._clock()
+            self._review_speakers(now)
             for publisher in list(self._publishers.values()):
                 for publication in publisher.by_mid.values():
                     if len(publication.layers) > 1:
                         self._review_layers(publisher, publication, now)
+
+    def _review_speakers(self, now: float) -> None:
+        for group, loudness in self._groups.items():
+            speakers = loudness.speakers(now)
+            if speakers != self._speakers.get(group, []):
+                self._speakers[group] = speakers
+                self._listener(SpeakersChanged(group, speakers))
 
     def _review_layers(self, publisher: Publisher, publication: Publication, now: float) -> None:
         ladder = publication.ladder(now)

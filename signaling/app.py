@@ -82,6 +82,7 @@ async def node(
             clock=monotonic,
             fan_out=settings.fan_out,
             segment_offload=settings.segment_offload,
+            loudest=settings.loudest or None,
         )
         conductor.attach(sfu)
         stack.push_async_callback(sfu.close)

@@ -15,7 +15,7 @@ import msgspec
 from billing.interface import Entitlements, Feature, UsageSink
 from rooms.interface import RoomId, Rooms, RoomView, UserId
 from signaling import messages
-from signaling.conductor import Conductor, viewing_of
+from signaling.conductor import Conductor, group_of, viewing_of
 from signaling.errors import ProtocolError, bad_parameter, media_state
 from signaling.identity import Identities, Identity
 from signaling.stays import Stay, Stays
@@ -219,7 +219,7 @@ def publish(conductor: Conductor, stays: Stays, stay: Stay, sdp: str, sources: d
         stay.publishing.renegotiate(sdp, sources)
         conductor.tell_publications(stay)
         return
-    publishing = conductor.sfu.publish(sdp, sources, max_pixels=max_pixels)
+    publishing = conductor.sfu.publish(sdp, sources, max_pixels=max_pixels, group=group_of(stay))
     if stay.publishing is not None:
         stays.unbind(stay.publishing.peer)
         stay.publishing.close("replaced by another connection")

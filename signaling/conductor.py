@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from billing.interface import Session, UsageSink
+from billing.interface import AppId, Session, UsageSink
 from media.interface import (
     LayerChosen,
     LayersWanted,
@@ -24,6 +24,7 @@ from media.interface import (
     PictureChanged,
     PublicationView,
     Sfu,
+    SpeakersChanged,
     StreamOffer,
     Viewing,
 )
@@ -36,13 +37,14 @@ from rooms.interface import (
     RoomCreated,
     RoomDismissed,
     RoomEvent,
+    RoomId,
     SeatsChanged,
 )
 from signaling import messages
 from signaling.errors import media_state
 from signaling.stays import Outlet, Stay, Stays
 
-__all__ = ["Conductor", "notification"]
+__all__ = ["Conductor", "group_of", "notification", "viewing_of"]
 
 OFFERS_PER_TURN = 8
 """Offers made before the loop gets its turn; one costs about 0.2 ms."""
@@ -213,8 +215,20 @@ class Conductor:
                         "height": event.height,
                     },
                 )
+            case SpeakersChanged():
+                self._speakers_changed(event)
             case PeerConnected():
                 pass
+
+    def _speakers_changed(self, event: SpeakersChanged) -> None:
+        app, _, room_id = event.group.partition(":")
+        stays = self._stays.of_room(AppId(int(app)), RoomId(room_id))
+        owners = {identifier: stay.user for stay in stays for identifier in stay.announced}
+        users = [owners[identifier] for identifier in event.publications if identifier in owners]
+        text = notification("media.speakers", {"userids": users})
+        for stay in stays:
+            if stay.outlet is not None:
+                stay.outlet.push(text)
 
     def _push(self, peer: str, method: str, params: Mapping[str, Any]) -> None:
         """Tells the member whose media `peer` is, if it can be told."""
@@ -395,6 +409,11 @@ def _blocked(view: PublicationView) -> str:
             "height": view.height,
         },
     )
+
+
+def group_of(stay: Stay) -> str:
+    """What is published in one room is heard together."""
+    return f"{stay.app}:{stay.room_id}"
 
 
 def viewing_of(stay: Stay) -> Viewing:

@@ -34,6 +34,8 @@ class Settings:
 
     fan_out: str = "auto"
     """Which twin sends: `auto` (the compiled one where it was built), `pure` or `compiled`."""
+    loudest: int = 0
+    """How many sounds of a room are forwarded at once; 0 for all."""
     segment_offload: bool = True
     """UDP segment offload: the packets of a frame to one viewer in one message."""
 
@@ -50,6 +52,8 @@ class Settings:
             faults.append(f"data: {self.data_dir} is not a folder")
         if self.announced and any(ip_address(item).is_unspecified for item in self.announced if _is_address(item)):
             faults.append("announce: an unspecified address cannot be reached")
+        if self.loudest < 0:
+            faults.append(f"loudest: {self.loudest} is below 0")
         if self.fan_out not in ("auto", "pure", "compiled"):
             faults.append(f"fan-out: {self.fan_out!r} is none of auto, pure, compiled")
         if faults:

@@ -75,6 +75,15 @@ def main() -> None:
     help="Give the kernel a frame's packets to one viewer as one message (UDP GSO); compiled twin only.",
 )
 @click.option(
+    "--loudest",
+    default=0,
+    show_default=True,
+    envvar="TALLY_LOUDEST",
+    type=click.IntRange(0, 1000),
+    metavar="N",
+    help="Forward only the N loudest microphones of a room at once; 0 forwards all.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,
@@ -90,6 +99,7 @@ def serve(
     production: bool,
     fan_out: str,
     segment_offload: bool,
+    loudest: int,
     log_level: str,
 ) -> None:
     """Run a node until Ctrl-C."""
@@ -106,6 +116,7 @@ def serve(
                 production=production,
                 fan_out=fan_out,
                 segment_offload=segment_offload,
+                loudest=loudest,
             )
         )
     except SettingsError as error:

@@ -91,9 +91,13 @@ def _audience(members: dict[DownTrack, Subscriber]) -> Audience:
 class Publication:
     """A track of one or several layers, with its viewers."""
 
-    def __init__(self, identifier: str, source: str, stream: str, layers: Sequence[UpTrack], rtx_ssrc: int) -> None:
+    def __init__(
+        self, identifier: str, source: str, stream: str, layers: Sequence[UpTrack], rtx_ssrc: int, group: str = ""
+    ) -> None:
         """`layers` share codec and SSRC; in the order in which the publisher names them."""
         self.id = identifier
+        self.group = group
+        """The publications that are heard together."""
         self.source = source
         """`microphone`, `camera`, `screen`, or whatever its publisher calls it."""
         self.stream = stream

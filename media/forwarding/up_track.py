@@ -9,7 +9,7 @@ Pure: packets and `now` (monotonic seconds) in, bytes out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from media.drops import Drop, Drops
 from media.forwarding.key_frames import KeyFrameWish
@@ -21,7 +21,7 @@ from media.rtp.losses import Losses
 from media.rtp.packets import PacketError, RtpPacket, remap_extensions, rewrite
 from media.rtp.picture_numbers import NOWHERE, places_of
 from media.rtp.sequence import Unwrapper
-from media.sdp.codecs import Codec
+from media.sdp.codecs import AUDIO_LEVEL, EXTENSION_IDS, Codec
 
 __all__ = ["Forwarded", "UpTrack"]
 
@@ -119,6 +119,8 @@ class UpTrack:
         self.key_frames = KeyFrameWish()
         self._find_key_frame = key_frame_of(sent.name) if sent.kind == "video" else None
         self._find_places = places_of(sent.name)
+        self.gate: Callable[[int | None, float], bool] | None = None
+        """Whether a packet of sound of that level is forwarded now."""
         self.newest: Forwarded | None = None
         """The packet with the highest number that was forwarded so far."""
 
@@ -201,7 +203,10 @@ class UpTrack:
         if self._clock is not None:
             self._map_time(self._clock, packet, starts, number, now)
         if self.blocked or number < self._visible_from:
-            self._hide(number)
+            self._hide(number, Drop.BLOCKED)
+            return None
+        if self.gate is not None and not self.gate(self._level(packet, elements), now):
+            self._hide(number, Drop.NOT_LOUDEST)
             return None
         number -= self._hidden
         remap_extensions(packet, elements, self._ids)
@@ -326,9 +331,16 @@ class UpTrack:
             self.key_frames.want()
         return numbers
 
-    def _hide(self, number: int) -> None:
+    def _level(self, packet: RtpPacket, elements: Sequence[tuple[int, int, int]]) -> int | None:
+        """What the sender says of the packet's loudness (RFC 6464), or None."""
+        for number, start, _ in elements:
+            if self._ids[number] == EXTENSION_IDS[AUDIO_LEVEL]:
+                return packet.data[start] & 0x7F
+        return None
+
+    def _hide(self, number: int, reason: Drop) -> None:
         """Takes `number` out of the viewers' numbering: libsrtp would not survive a gap of half its range."""
-        self._drops.count(Drop.BLOCKED)
+        self._drops.count(reason)
         if number >= self._visible_from:
             self._hidden = number - self._last_number
             self._visible_from = number + 1

@@ -109,6 +109,14 @@ export class Stage {
     if (this.#room) this.show(this.#room);
   }
 
+  /** Takes a `media.speakers`: who is speaking now, by user id. */
+  setSpeakers(userids) {
+    for (const tile of this.#tiles.values()) {
+      const speaks = userids.includes(tile.dataset.userid) && tile.dataset.source !== 'screen';
+      tile.toggleAttribute('data-speaking', speaks);
+    }
+  }
+
   /** One's own camera, or null. */
   setOwnTrack(track) {
     this.#ownTrack = track;

@@ -38,6 +38,8 @@ async def test_one_goes_live_another_watches_and_the_room_reacts_when_the_tab_is
     transports = await bob.statistics("transport")
     assert {entry["srtpCipher"] for entry in transports} == {"SRTP_AEAD_AES_128_GCM"}
 
+    await bob.page.wait_for_selector('figure[data-speaking][data-source="camera"]')
+
     async def has_used() -> bool:
         text = await bob.page.inner_text("#usage")
         return "HD" in text or "SD" in text
