@@ -32,8 +32,10 @@ from media.publisher import Publisher
 from media.sdp.writing import Candidate, Endpoint
 from media.transport.aiortc_seam import NodeCertificate, check_contract
 from media.transport.batch_sender import chosen_twin, make_sender
+from media.transport.ingress import Clients
 from media.transport.peer import Peer
-from media.transport.port import Clients, Port
+from media.transport.port import Port
+from media.transport.streams import Streams
 from media.viewer import Viewer
 
 __all__ = ["Sfu"]
@@ -76,6 +78,7 @@ class Sfu:
         self.drops = Drops()
         self._certificate = NodeCertificate.generateCertificate()
         self._clients = Clients()
+        self._streams = Streams(self._clients, self.drops, clock)
         self._ports: list[Port] = []
         self._candidates: list[Candidate] = []
         self._publishers: dict[str, Publisher] = {}
@@ -93,11 +96,14 @@ class Sfu:
         self._trying: asyncio.TimerHandle | None = None
         self._unwatched: dict[UpTrack, float] = {}  # since when
 
-    async def start(self, hosts: Sequence[str], port: int, *, announced: Sequence[str] = ()) -> None:
+    async def start(
+        self, hosts: Sequence[str], port: int, *, announced: Sequence[str] = (), udp: bool = True, tcp: bool = False
+    ) -> None:
         """Binds UDP `port` on each of `hosts`; port 0 lets the system choose one for the first and reuses it.
 
-        `announced` replaces the hosts in what browsers are told, for a node behind address translation. Raises OSError.
-        """
+        `announced` replaces the hosts in what browsers are told, for a node behind address translation. `udp`, `tcp`:
+        which they are told of; with `tcp` somebody listens on the same number and gives connections to `stream`.
+        Raises OSError."""
         for host in hosts:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             sock = socket.socket(family, socket.SOCK_DGRAM)
@@ -110,7 +116,9 @@ class Sfu:
                 raise
             self._ports.append(Port(sock, self._clients, self.drops, sender=self._make_sender, clock=self._clock))
             port = port or self._ports[0].port
-        self._candidates = [Candidate(host, port) for host in (announced or hosts)]
+        told = announced or hosts
+        self._candidates = [Candidate(host, port) for host in told if udp]
+        self._candidates += [Candidate(host, port, tcp=True) for host in told if tcp]
         self._loop = asyncio.get_running_loop()
         self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._review())]
 
@@ -125,9 +133,14 @@ class Sfu:
             peer.close("the server is stopping")
         if self._endings:
             await asyncio.wait(self._endings, timeout=2)
+        self._streams.close()
         for port in self._ports:
             port.close()
         self._ports.clear()
+
+    def stream(self) -> asyncio.Protocol:
+        """The protocol of a new TCP connection that carries media."""
+        return self._streams.accept()
 
     @property
     def udp_port(self) -> int:
@@ -203,9 +216,10 @@ class Sfu:
             "ufrags": len(self._clients),
             "addresses": sum(port.addresses for port in self._ports),
             "ssrcs": len(self._ssrcs),
-            "packets_received": sum(port.packets_received for port in self._ports),
-            "packets_sent": sum(port.fan_out.packets_sent for port in self._ports),
-            "bytes_sent": sum(port.fan_out.octets_sent for port in self._ports),
+            "streams": len(self._streams),
+            "packets_received": sum(port.packets_received for port in self._ports) + self._streams.packets_received,
+            "packets_sent": sum(port.fan_out.packets_sent for port in self._ports) + self._streams.packets_sent,
+            "bytes_sent": sum(port.fan_out.octets_sent for port in self._ports) + self._streams.octets_sent,
         }
 
     def _viewer(self) -> Viewer:

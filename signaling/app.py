@@ -31,6 +31,7 @@ from media.sfu import Sfu
 from rooms.registry import Rooms
 from signaling.calls import Calls
 from signaling.conductor import Conductor
+from signaling.front_door import FrontDoor
 from signaling.health import Health
 from signaling.http_api import HEADERS, HttpApi
 from signaling.identity import Identities
@@ -114,8 +115,14 @@ async def node(
         stack.push_async_callback(runner.cleanup)
         listening = stack.enter_context(_listen(settings))
         port = listening.getsockname()[1]
-        await sfu.start(_media_hosts(settings), port, announced=settings.announced)
-        await web.SockSite(runner, listening).start()
+        over = settings.media_over
+        await sfu.start(
+            _media_hosts(settings), port, announced=settings.announced, udp=over != "tcp", tcp=over != "udp"
+        )
+        http = runner.server
+        assert http is not None, "the runner is set up"
+        door = await asyncio.get_running_loop().create_server(lambda: FrontDoor(http, sfu.stream), sock=listening)
+        stack.callback(door.close)
 
         tasks(conductor.make_offers())
         tasks(_every_second(rooms.tick, "rooms"))

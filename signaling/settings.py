@@ -34,6 +34,8 @@ class Settings:
 
     fan_out: str = "auto"
     """Which twin sends: `auto` (the compiled one where it was built), `pure` or `compiled`."""
+    media_over: str = "both"
+    """What browsers are told to send media over: `udp`, `tcp` (the HTTP port) or `both`, where UDP is preferred."""
     loudest: int = 0
     """How many sounds of a room are forwarded at once; 0 for all."""
     segment_offload: bool = True
@@ -52,6 +54,8 @@ class Settings:
             faults.append(f"data: {self.data_dir} is not a folder")
         if self.announced and any(ip_address(item).is_unspecified for item in self.announced if _is_address(item)):
             faults.append("announce: an unspecified address cannot be reached")
+        if self.media_over not in ("udp", "tcp", "both"):
+            faults.append(f"media-over: {self.media_over!r} is none of udp, tcp, both")
         if self.loudest < 0:
             faults.append(f"loudest: {self.loudest} is below 0")
         if self.fan_out not in ("auto", "pure", "compiled"):

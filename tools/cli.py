@@ -75,6 +75,14 @@ def main() -> None:
     help="Give the kernel a frame's packets to one viewer as one message (UDP GSO); compiled twin only.",
 )
 @click.option(
+    "--media-over",
+    default="both",
+    show_default=True,
+    envvar="TALLY_MEDIA_OVER",
+    type=click.Choice(["udp", "tcp", "both"]),
+    help="What browsers are told to send media over; with both they take UDP where it passes.",
+)
+@click.option(
     "--loudest",
     default=0,
     show_default=True,
@@ -99,6 +107,7 @@ def serve(
     production: bool,
     fan_out: str,
     segment_offload: bool,
+    media_over: str,
     loudest: int,
     log_level: str,
 ) -> None:
@@ -116,6 +125,7 @@ def serve(
                 production=production,
                 fan_out=fan_out,
                 segment_offload=segment_offload,
+                media_over=media_over,
                 loudest=loudest,
             )
         )

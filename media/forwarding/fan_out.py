@@ -98,7 +98,8 @@ class FanOut:
         self._waiting.clear()
         if self._holding is not None:
             self._holding.cancel()
-        self._loop.remove_writer(self._fd)
+        if self._sender.blocked:
+            self._loop.remove_writer(self._fd)
 
     def _schedule(self, more: bool) -> None:
         if self._scheduled:

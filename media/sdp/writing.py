@@ -18,13 +18,18 @@ __all__ = ["Candidate", "Endpoint", "LocalSection", "describe", "PUBLISHER_FEEDB
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An address where the node can be reached over UDP."""
+    """An address where the node can be reached."""
 
     host: str
     port: int
+    tcp: bool = False
 
     def line(self, index: int) -> str:
-        """RFC 8839 section 5.1; a host candidate's priority (RFC 8445 section 5.1.2.1), earlier ones preferred."""
+        """RFC 8839 section 5.1; a host candidate's priority (RFC 8445 section 5.1.2.1), earlier ones preferred, and UDP
+        before TCP, of which we are the passive side (RFC 6544 section 4.2)."""
+        if self.tcp:
+            priority = 90 << 24 | (4 << 13 | 8191 - index) << 8 | 255
+            return f"a=candidate:{index + 1} 1 tcp {priority} {self.host} {self.port} typ host tcptype passive"
         priority = 126 << 24 | (65535 - index) << 8 | 255
         return f"a=candidate:{index + 1} 1 udp {priority} {self.host} {self.port} typ host"
 

@@ -33,7 +33,7 @@ from media.transport.aiortc_seam import (
     unprotect_rtcp,
 )
 from media.transport.gnutls_client import GnutlsClient
-from media.transport.port import Address, Clients, Port
+from media.transport.ingress import Address, Clients, Ingress
 from media.transport.send_ring import Name
 
 __all__ = ["Peer"]
@@ -76,9 +76,9 @@ class Peer:
         self.on_ending: Callable[[asyncio.Task[None]], None] = _ignore
 
         # addresses
-        self.port: Port | None = None
+        self.port: Ingress | None = None
         self.address: Address | None = None
-        self._addresses: deque[tuple[Port, Address]] = deque()
+        self._addresses: deque[tuple[Ingress, Address]] = deque()
         self._name: Name | None = None
 
         # life
@@ -176,7 +176,7 @@ class Peer:
 
     # What the port brings (media.transport.port.Client)
 
-    def handle_check(self, port: Port, address: Address, nominated: bool, now: float) -> None:
+    def handle_check(self, port: Ingress, address: Address, nominated: bool, now: float) -> None:
         self._checks += 1
         self.last_check = self.last_seen = now
         if (port, address) not in self._addresses:
