@@ -211,3 +211,7 @@ class Sfu(Protocol):
     def flow(self) -> Sequence[FlowFact]:
         """One fact for each connected peer."""
         ...
+
+    def speakers(self, group: str) -> Sequence[str]:
+        """The publications of a group that are speaking, as last told by SpeakersChanged."""
+        ...

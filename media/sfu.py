@@ -206,6 +206,10 @@ class Sfu:
         ]  # fmt: skip
         return facts
 
+    def speakers(self, group: str) -> Sequence[str]:
+        """See media.interface.Sfu."""
+        return self._speakers.get(group, [])
+
     def statistics(self) -> Mapping[str, int]:
         """Counts for an operator."""
         return {

@@ -207,7 +207,7 @@ class Calls:
             self._conductor.publication(stay, published)
             for stay, published in self._stays.publications(who.app, view.room_id)
         ]
-        return messages.room(view, own, publications)
+        return messages.room(view, own, publications, self._conductor.speakers(who.app, view.room_id))
 
 
 def publish(conductor: Conductor, stays: Stays, stay: Stay, sdp: str, sources: dict[str, str], max_pixels: int) -> None:

@@ -39,6 +39,7 @@ from rooms.interface import (
     RoomEvent,
     RoomId,
     SeatsChanged,
+    UserId,
 )
 from signaling import messages
 from signaling.errors import media_state
@@ -221,12 +222,10 @@ class Conductor:
                 pass
 
     def _speakers_changed(self, event: SpeakersChanged) -> None:
-        app, _, room_id = event.group.partition(":")
-        stays = self._stays.of_room(AppId(int(app)), RoomId(room_id))
-        owners = {identifier: stay.user for stay in stays for identifier in stay.announced}
-        users = [owners[identifier] for identifier in event.publications if identifier in owners]
-        text = notification("media.speakers", {"userids": users})
-        for stay in stays:
+        name, _, room_id = event.group.partition(":")
+        app, room = AppId(int(name)), RoomId(room_id)
+        text = notification("media.speakers", {"userids": self.speakers(app, room)})
+        for stay in self._stays.of_room(app, room):
             if stay.outlet is not None:
                 stay.outlet.push(text)
 
@@ -366,6 +365,14 @@ class Conductor:
 
     # Telling
 
+    def speakers(self, app: AppId, room_id: RoomId) -> list[UserId]:
+        """Who speaks in a room now, the loudest first."""
+        owners = {
+            identifier: stay.user for stay in self._stays.of_room(app, room_id) for identifier in stay.announced
+        }
+        heard = self.sfu.speakers(_group(app, room_id))
+        return [owners[identifier] for identifier in heard if identifier in owners]
+
     def _stay(self, event: RoomEvent, user: Any) -> Stay | None:
         return self._stays.get(event.app, event.room_id, user)
 
@@ -413,7 +420,11 @@ def _blocked(view: PublicationView) -> str:
 
 def group_of(stay: Stay) -> str:
     """What is published in one room is heard together."""
-    return f"{stay.app}:{stay.room_id}"
+    return _group(stay.app, stay.room_id)
+
+
+def _group(app: AppId, room_id: RoomId) -> str:
+    return f"{app}:{room_id}"
 
 
 def viewing_of(stay: Stay) -> Viewing:

@@ -138,7 +138,9 @@ def publication(view: PublicationView, userid: str, muted: bool) -> dict[str, An
     }
 
 
-def room(view: RoomView, own: MemberView, publications: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def room(
+    view: RoomView, own: MemberView, publications: Sequence[Mapping[str, Any]], speakers: Sequence[str]
+) -> dict[str, Any]:
     return {
         "room_id": view.room_id,
         "name": view.name,
@@ -149,6 +151,7 @@ def room(view: RoomView, own: MemberView, publications: Sequence[Mapping[str, An
         "audience_count": view.audience_count,
         "member_count": view.member_count,
         "publications": list(publications),
+        "speakers": list(speakers),
         "self": member(own),
     }
 

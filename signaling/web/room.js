@@ -80,7 +80,6 @@ function listen() {
   on('stream-added', (stream) => stage.add(stream));
   on('stream-removed', (stream) => stage.remove(stream));
   on('media.layer', (layer) => stage.setPaused(layer));
-  on('media.speakers', ({ userids }) => stage.setSpeakers(userids));
   on('quality', showQuality);
   on('error', toastError);
   on('seat.changed', () => leaveStageIfUnseated('off_stage_by_owner'));

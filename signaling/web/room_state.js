@@ -55,4 +55,5 @@ const changes = {
   'publication.removed': (room, params) => withoutPublication(room, params.publication_id),
   'publication.blocked': (room, params) => withBlocked(room, params.publication_id, true),
   'publication.unblocked': (room, params) => withBlocked(room, params.publication_id, false),
+  'media.speakers': (room, params) => ({ ...room, speakers: params.userids }),
 };

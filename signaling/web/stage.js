@@ -109,14 +109,6 @@ export class Stage {
     if (this.#room) this.show(this.#room);
   }
 
-  /** Takes a `media.speakers`: who is speaking now, by user id. */
-  setSpeakers(userids) {
-    for (const tile of this.#tiles.values()) {
-      const speaks = userids.includes(tile.dataset.userid) && tile.dataset.source !== 'screen';
-      tile.toggleAttribute('data-speaking', speaks);
-    }
-  }
-
   /** One's own camera, or null. */
   setOwnTrack(track) {
     this.#ownTrack = track;
@@ -158,6 +150,7 @@ export class Stage {
     tile.querySelector('.tile-blocked').hidden = !published?.blocked;
     tile.querySelector('.tile-slow').hidden = isDark || !this.#paused.has(published?.publication_id);
     tile.querySelector('.tile-away').hidden = facts.connected;
+    tile.toggleAttribute('data-speaking', facts.source === 'camera' && this.#room.speakers.includes(facts.userid));
     tile.querySelector('.tile-owner').hidden = facts.userid !== this.#room.owner || facts.source !== 'camera';
   }
 

@@ -24,7 +24,7 @@ ROOM = {
         {"index": 0, "userid": "ann", "name": "Ann", "connected": True},
         {"index": 1, "userid": None, "name": "", "connected": False},
     ],
-    "audience_count": 0, "member_count": 1, "publications": [],
+    "audience_count": 0, "member_count": 1, "publications": [], "speakers": [],
     "self": {"userid": "ann", "name": "Ann", "role": "owner", "seat": 0, "connected": True},
 }  # fmt: skip
 
