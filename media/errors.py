@@ -3,13 +3,14 @@
     MediaRefused            the caller's request cannot be met; told to it in words
       BadDescription        its SDP cannot be used
       UnsupportedCodec      its SDP offers nothing that we forward
+      Overloaded            it is somebody new, and the node cannot keep up with those it has
 
 Pure: values only.
 """
 
 from __future__ import annotations
 
-__all__ = ["MediaRefused", "BadDescription", "UnsupportedCodec"]
+__all__ = ["MediaRefused", "BadDescription", "Overloaded", "UnsupportedCodec"]
 
 
 class MediaRefused(Exception):
@@ -22,3 +23,7 @@ class BadDescription(MediaRefused):
 
 class UnsupportedCodec(MediaRefused):
     """Nothing in the description can be forwarded."""
+
+
+class Overloaded(MediaRefused):
+    """Nobody new can come in for the moment."""

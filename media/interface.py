@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from media.errors import BadDescription, MediaRefused, UnsupportedCodec
+from media.errors import BadDescription, MediaRefused, Overloaded, UnsupportedCodec
 
 __all__ = [
-    "BadDescription", "MediaRefused", "UnsupportedCodec",
+    "BadDescription", "MediaRefused", "Overloaded", "UnsupportedCodec",
     "PublicationView", "MediaEvent", "PeerConnected", "PeerClosed", "PictureChanged", "LayersWanted", "LayerChosen",
     "SpeakersChanged", "FlowFact",
     "StreamOffer", "Publishing", "Viewing", "Sfu",
@@ -194,6 +194,10 @@ class Viewing(Protocol):
 
 class Sfu(Protocol):
     """All media of one node."""
+
+    def admit(self) -> None:
+        """Somebody new wants to come in. Raises Overloaded when the node cannot keep up with those it has."""
+        ...
 
     def publish(self, offer: str, sources: Mapping[str, str], *, max_pixels: int, group: str = "") -> Publishing:
         """Answers an offer to send. `sources` names the source of each mid; what is published in one `group` is heard

@@ -53,7 +53,6 @@ LATE = 0.25
 MUCH = 0.5
 """Fraction lost that is told whatever the reason."""
 REPORT_PERIOD = 1.0
-FEEDBACK_PERIOD = 0.1
 
 
 @dataclass(slots=True)
@@ -357,14 +356,15 @@ class Publisher:
 
     # Feedback
 
-    def tick(self, now: float) -> None:
-        """Sends what is due; called every few milliseconds."""
+    def tick(self, now: float, feedback_period: float) -> None:
+        """Sends what is due; called every few milliseconds. `feedback_period`: seconds between two reports of what
+        arrived."""
         for layer in self._layers():
             layer.measure(now)
         for publication in self.by_mid.values():
             publication.serve_ignored(now)
         due = self._missing(now) + self._wanted_key_frames(now)
-        if now - self._feedback_at >= FEEDBACK_PERIOD and self._transport_cc_id:
+        if now - self._feedback_at >= feedback_period and self._transport_cc_id:
             self._feedback_at = now
             forgiving = self._loses_by_chance(now)
             due += self._arrivals.feedbacks(self.feedback_ssrc, next(iter(self._routes), 0), forgiving=forgiving)

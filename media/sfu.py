@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from media.drops import Drops
+from media.errors import Overloaded
 from media.forwarding.loudness import Loudness
 from media.forwarding.publication import Publication
 from media.forwarding.up_track import UpTrack
@@ -28,6 +29,7 @@ from media.interface import (
     PictureChanged,
     SpeakersChanged,
 )
+from media.overload import Overload, Shed
 from media.publisher import Publisher
 from media.sdp.writing import Candidate, Endpoint
 from media.transport.aiortc_seam import NodeCertificate, check_contract
@@ -44,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.1
 """Seconds between two rounds of feedback."""
+SPARSE_TICK = 0.3
+"""The same while feedback is thinned out."""
 URGENT_TICK = 0.025
 """The same while retransmissions are asked for. Waking up costs more than a forwarded packet: done with care."""
 REVIEW = 0.25
@@ -52,6 +56,8 @@ TRYING = 0.05
 """Seconds between two steps of viewers whose bandwidth is limited."""
 UNWATCHED = 5.0
 """Seconds after which a layer that nobody watches is told to pause."""
+CHANGED_PER_TURN = 64
+"""Viewers whose layers are chosen anew before the loop gets its turn."""
 SWEEP = 1.0
 """Seconds between two looks for peers that are gone."""
 
@@ -95,6 +101,8 @@ class Sfu:
         self._limited: dict[Viewer, None] = {}  # viewers that are tried to be given more
         self._trying: asyncio.TimerHandle | None = None
         self._unwatched: dict[UpTrack, float] = {}  # since when
+        self._overload = Overload()
+        self._given_up = {"feedback": 0, "layers": 0, "joins": 0}
 
     async def start(
         self, hosts: Sequence[str], port: int, *, announced: Sequence[str] = (), udp: bool = True, tcp: bool = False
@@ -147,6 +155,12 @@ class Sfu:
         return int(self._ports[0].port)
 
     # Peers
+
+    def admit(self) -> None:
+        """See media.interface.Sfu."""
+        if self._overload.shed >= Shed.JOINS:
+            self._given_up["joins"] += 1
+            raise Overloaded("this node cannot keep up with those it has")
 
     def publish(self, offer: str, sources: Mapping[str, str], *, max_pixels: int, group: str = "") -> Publisher:
         """See media.interface.Sfu."""
@@ -226,10 +240,16 @@ class Sfu:
             "bytes_sent": sum(port.fan_out.octets_sent for port in self._ports) + self._streams.octets_sent,
         }
 
+    def given_up(self) -> Mapping[str, int]:
+        """What overload has cost so far: rounds of feedback, layers, joins; and the present stage (media.overload)."""
+        return {"stage": int(self._overload.shed), **self._given_up}
+
     def _viewer(self) -> Viewer:
         peer, endpoint = self._peer()
         identifier = f"down_{secrets.token_hex(8)}"
-        return Viewer(identifier, peer, endpoint, self.drops, find=self._publications.get, clock=self._clock)
+        viewer = Viewer(identifier, peer, endpoint, self.drops, find=self._publications.get, clock=self._clock)
+        viewer.modest = self._overload.shed >= Shed.LAYERS
+        return viewer
 
     def _peers(self) -> list[Publisher | Viewer]:
         return [*self._publishers.values(), *self._viewers.values()]
@@ -336,22 +356,51 @@ class Sfu:
     def _try(self) -> None:
         self._trying = None
         now = self._clock()
-        for viewer in list(self._limited):
-            if not viewer.tick(now):
-                self._limited.pop(viewer, None)
+        if self._overload.shed >= Shed.FEEDBACK:
+            self._given_up["feedback"] += 1
+        else:
+            for viewer in list(self._limited):
+                if not viewer.tick(now):
+                    self._limited.pop(viewer, None)
         if self._limited:
             self._trying = self._loop.call_later(TRYING, self._try)
 
     async def _review(self) -> None:
-        """Tells who speaks, puts layers to sleep that nobody watches, moves viewers when a layer came or vanished."""
+        """Tells who speaks, puts layers to sleep that nobody watches, moves viewers when a layer came or vanished; and
+        gives up what overload demands."""
         while True:
+            due = self._loop.time() + REVIEW
             await asyncio.sleep(REVIEW)
+            lag = max(self._loop.time() - due, *(port.fan_out.lag for port in self._ports))
             now = self._clock()
+            before = self._overload.shed
+            if self._overload.note(lag, now):
+                await self._give_up(before, lag)
             self._review_speakers(now)
             for publisher in list(self._publishers.values()):
                 for publication in publisher.by_mid.values():
                     if len(publication.layers) > 1:
                         self._review_layers(publisher, publication, now)
+
+    async def _give_up(self, before: Shed, lag: float) -> None:
+        shed = self._overload.shed
+        logger.log(
+            logging.WARNING if shed > before else logging.INFO,
+            "overload: %.0f ms late, given up: %s",
+            1000 * lag,
+            ", ".join(stage.name.lower() for stage in Shed if Shed.NOTHING < stage <= shed) or "nothing",
+        )
+        modest = shed >= Shed.LAYERS
+        for count, viewer in enumerate(list(self._viewers.values()), 1):
+            if viewer.modest != modest:
+                viewer.modest = modest
+                layers = [down.target for down in viewer.down_tracks]
+                viewer.allocate(self._clock())
+                if modest:
+                    changed = zip(layers, viewer.down_tracks, strict=True)
+                    self._given_up["layers"] += sum(down.target is not layer for layer, down in changed)
+            if count % CHANGED_PER_TURN == 0:
+                await asyncio.sleep(0)
 
     def _review_speakers(self, now: float) -> None:
         for group, loudness in self._groups.items():
@@ -385,11 +434,14 @@ class Sfu:
         self._timer = None
         now = self._clock()
         urgent = False
+        sparse = self._overload.shed >= Shed.FEEDBACK
+        period = SPARSE_TICK if sparse else TICK
         for publisher in list(self._publishers.values()):
-            publisher.tick(now)
+            publisher.tick(now, period)
             urgent |= publisher.misses_packets
+        self._given_up["feedback"] += sparse
         if self._publishers:
-            self._tick_in(URGENT_TICK if urgent else TICK)
+            self._tick_in(URGENT_TICK if urgent else period)
 
     async def _sweep(self) -> None:
         while True:

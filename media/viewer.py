@@ -100,6 +100,8 @@ class Viewer:
         self.on_layer: Callable[[Viewer, Publication, UpTrack | None], None] = lambda viewer, publication, layer: None
         """It will be sent another layer of a publication, or none."""
         self._wishes: dict[str, int] = {}
+        self.modest = False
+        """The node is overloaded: the smallest layers must do."""
         self._ticked_at = 0.0
         self._owed = 0.0  # bytes of padding
         self._trying = 0.0  # bits per second in all, during a trial
@@ -322,11 +324,15 @@ class Viewer:
             Track(
                 [Rung(layer.bits_per_second or GUESS * layer.pixels, layer.pixels) for layer in ladder],
                 slot.kind == "audio",
-                self._wishes.get(slot.publication.id) if slot.publication is not None else None,
+                self._wish(slot.publication) if slot.publication is not None else None,
             )
             for slot, ladder in zip(slots, ladders, strict=True)
         ]
         return slots, ladders, tracks
+
+    def _wish(self, publication: Publication) -> int | None:
+        wish = self._wishes.get(publication.id)
+        return wish if not self.modest or wish == 0 else 1
 
     def _sending(self) -> float:
         """Bits per second, as they go out."""

@@ -98,6 +98,7 @@ async def node(
         health = Health(
             {
                 "media": sfu.statistics,
+                "overload": sfu.given_up,
                 "rooms": rooms.statistics,
                 "billing": billing.statistics,
                 "signaling": lambda: (

@@ -76,6 +76,7 @@ class Calls:
     async def room_create(self, caller: Caller, params: messages.CreateRoom) -> dict[str, Any]:
         who = caller.who
         _must_be_out(caller)
+        self._conductor.sfu.admit()
         view = await self._rooms.create(
             who.app,
             who.user,
@@ -97,6 +98,8 @@ class Calls:
         who = caller.who
         if caller.room_id is not None and caller.room_id != params.room_id:
             _must_be_out(caller)
+        if self._stays.get(who.app, RoomId(params.room_id), who.user) is None:  # whoever comes back always may
+            self._conductor.sfu.admit()
         view = await self._rooms.enter(
             who.app, who.user, name=caller.name, connection=caller.id, room_id=RoomId(params.room_id)
         )

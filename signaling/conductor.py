@@ -367,9 +367,7 @@ class Conductor:
 
     def speakers(self, app: AppId, room_id: RoomId) -> list[UserId]:
         """Who speaks in a room now, the loudest first."""
-        owners = {
-            identifier: stay.user for stay in self._stays.of_room(app, room_id) for identifier in stay.announced
-        }
+        owners = {identifier: stay.user for stay in self._stays.of_room(app, room_id) for identifier in stay.announced}
         heard = self.sfu.speakers(_group(app, room_id))
         return [owners[identifier] for identifier in heard if identifier in owners]
 

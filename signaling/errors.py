@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 
 from billing.interface import Refused
-from media.interface import MediaRefused, UnsupportedCodec
+from media.interface import MediaRefused, Overloaded, UnsupportedCodec
 from rooms.interface import RoomRefused
 from signaling.usersig import UserSigError
 
@@ -69,6 +69,10 @@ def as_protocol_error(error: Exception) -> ProtocolError:
         )  # fmt: skip
     if isinstance(error, UserSigError):
         return ProtocolError(error.code, error.name, str(error), status=401)
+    if isinstance(error, Overloaded):
+        return ProtocolError(
+            100432, "overloaded", "This server cannot take more people at the moment; try again soon.", status=503
+        )
     if isinstance(error, MediaRefused):
         return bad_sdp(str(error), status=422 if isinstance(error, UnsupportedCodec) else 400)
     logger.error("a request failed", exc_info=error)

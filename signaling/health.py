@@ -13,7 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 __all__ = ["Health", "COUNTERS"]
 
-COUNTERS = frozenset({"packets_received", "packets_sent", "bytes_sent"})
+COUNTERS = frozenset({"packets_received", "packets_sent", "bytes_sent", "feedback", "layers", "joins"})
 """Statistics that only grow; the others are gauges."""
 
 

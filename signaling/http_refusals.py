@@ -12,6 +12,8 @@ __all__ = ["told"]
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
+_HINTS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "10"}}
+
 
 def told(handler: Handler, headers: Mapping[str, str] | None = None) -> Handler:
     """`handler`, with what it raises answered in words; `headers` go with every refusal."""
@@ -24,7 +26,8 @@ def told(handler: Handler, headers: Mapping[str, str] | None = None) -> Handler:
         except Exception as error:
             refusal = as_protocol_error(error)
             body = {"code": refusal.code, "message": refusal.message} | refusal.data
-            challenge = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
-            return web.json_response(body, status=refusal.status, headers={**(headers or {}), **challenge})
+            return web.json_response(
+                body, status=refusal.status, headers={**(headers or {}), **_HINTS.get(refusal.status, {})}
+            )
 
     return handle

@@ -123,6 +123,7 @@ class Whip:
         try:
             self._rooms.room(who.app, room_id)
         except RoomRefused:
+            self._conductor.sfu.admit()
             await self._rooms.create(who.app, who.user, name=str(who.user), connection=resource.id, room_id=room_id)
             return True
         stay = self._stays.get(who.app, room_id, who.user)
@@ -141,6 +142,7 @@ class Whip:
             stay = self._stays.get(identity.app, resource.room_id, identity.user)
             if stay is not None and stay.outlet is not None:
                 raise media_state("You are in this room already; a player needs a user of its own.")
+            self._conductor.sfu.admit()
             await self._rooms.enter(
                 identity.app, identity.user,
                 name=str(identity.user), connection=resource.id, room_id=resource.room_id,

@@ -29,6 +29,8 @@ HOLD = 0.001
 """Seconds that the beginning of a frame waits for its end."""
 MAX_WAITING = 4096
 """Packets that may wait; a key frame of 1,500 viewers is 60."""
+MAX_LAG = 0.5
+"""Seconds that a packet may wait. What comes then is dropped: media that is later than this helps nobody."""
 
 
 class Sender(Protocol):
@@ -50,11 +52,12 @@ class FanOut:
         self._drops = drops
         self._loop = loop
         self._fd = fd
-        self._waiting: deque[tuple[Audience, Burst]] = deque()
+        self._waiting: deque[tuple[Audience, Burst, float]] = deque()  # and since when
         self._packets = 0  # in all that wait
         self._start = 0  # how much of the first audience has been served
         self._scheduled = False
         self._holding: asyncio.TimerHandle | None = None
+        self._late = False
 
     @property
     def packets_sent(self) -> int:
@@ -63,6 +66,11 @@ class FanOut:
     @property
     def octets_sent(self) -> int:
         return self._sender.octets_sent
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the oldest of what waits has waited."""
+        return perf_counter() - self._waiting[0][2] if self._waiting else 0.0
 
     def submit(
         self,
@@ -79,20 +87,20 @@ class FanOut:
         `picture_at`, `base_layer_at`: where those fields stand in the packet, 0 for nowhere. `more`: the rest of its
         frame is about to follow."""
         waiting = self._waiting
-        if self._packets >= MAX_WAITING:
+        if self._packets >= MAX_WAITING or self._late:
             self._drops.count(Drop.FAN_OUT_FULL, len(audience))
             return
         self._packets += 1
         self._schedule(more)
         if waiting:
-            last_audience, burst = waiting[-1]
+            last_audience, burst, _ = waiting[-1]
             begun = self._start and len(waiting) == 1
             if last_audience is audience and burst.is_rtcp == is_rtcp and len(burst) < MAX_BURST and not begun:
                 burst.add(packet, picture_at, base_layer_at)
                 return
         burst = Burst(is_rtcp=is_rtcp)
         burst.add(packet, picture_at, base_layer_at)
-        waiting.append((audience, burst))
+        waiting.append((audience, burst, perf_counter()))
 
     def close(self) -> None:
         self._waiting.clear()
@@ -119,7 +127,7 @@ class FanOut:
         deadline = perf_counter() + SLICE
         waiting, sender = self._waiting, self._sender
         while waiting:
-            audience, burst = waiting[0]
+            audience, burst, since = waiting[0]
             self._start = sender.send(audience, burst, self._start)
             if self._start >= len(audience):
                 waiting.popleft()
@@ -128,10 +136,12 @@ class FanOut:
             if sender.blocked:
                 self._loop.add_writer(self._fd, self._writable)
                 return
-            if waiting and perf_counter() >= deadline:
+            now = perf_counter()
+            self._late = now - since > MAX_LAG
+            if waiting and now >= deadline:
                 self._loop.call_soon(self._work)
                 return
-        self._scheduled = False
+        self._scheduled = self._late = False
 
     def _writable(self) -> None:
         self._sender.resume()
