@@ -114,16 +114,19 @@ async def node(
         runner = web.AppRunner(site, access_log=None, shutdown_timeout=2)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        listening = stack.enter_context(_listen(settings))
-        port = listening.getsockname()[1]
+        listening = _listen(settings)
+        for sock in listening:
+            stack.enter_context(sock)
+        port = listening[0].getsockname()[1]
         over = settings.media_over
         await sfu.start(
             _media_hosts(settings), port, announced=settings.announced, udp=over != "tcp", tcp=over != "udp"
         )
         http = runner.server
         assert http is not None, "the runner is set up"
-        door = await asyncio.get_running_loop().create_server(lambda: FrontDoor(http, sfu.stream), sock=listening)
-        stack.callback(door.close)
+        for sock in listening:
+            door = await asyncio.get_running_loop().create_server(lambda: FrontDoor(http, sfu.stream), sock=sock)
+            stack.callback(door.close)
 
         tasks(conductor.make_offers())
         tasks(_every_second(rooms.tick, "rooms"))
@@ -252,35 +255,42 @@ async def _limit(stay: Stay, billing: Billing) -> None:
 # Where to listen
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listen(settings: Settings) -> list[socket.socket]:
+    """`::` is everything: a socket for each family, so that no IPv4 address comes dressed as an IPv6 one."""
+    port = settings.port
+    listening: list[socket.socket] = []
     try:
-        sock.bind((settings.host, settings.port))
+        for host in ("::", "0.0.0.0") if settings.host == "::" else (settings.host,):
+            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+            listening.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((host, port))
+            port = sock.getsockname()[1]
     except OSError:
-        sock.close()
+        for sock in listening:
+            sock.close()
         raise
-    return sock
+    return listening
 
 
 def _media_hosts(settings: Settings) -> list[str]:
     """One UDP socket for each local address: an answer must leave from the address that was asked."""
     if settings.host not in ("0.0.0.0", "::"):
         return [settings.host]
-    family = 6 if settings.host == "::" else 4
     found = []
     for adapter in ifaddr.get_adapters():
         for ip in adapter.ips:
             host = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
-            if (ip.is_IPv4 and family == 4) or (ip.is_IPv6 and family == 6 and not host.startswith("fe80")):
+            if ip.is_IPv4 or (settings.host == "::" and not host.startswith("fe80")):
                 found.append(host)
-    return sorted(found, key=lambda host: host in ("127.0.0.1", "::1"))
+    return sorted(found, key=lambda host: (host in ("127.0.0.1", "::1"), ":" not in host))
 
 
 def _url(host: str, port: int) -> str:
     """Where a browser on this machine finds the node."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host)
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 

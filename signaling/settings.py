@@ -22,7 +22,8 @@ class Settings:
 
     data_dir: Path = field(default_factory=lambda: Path(".tally"))
     host: str = "127.0.0.1"
-    """Address to listen on: HTTP over TCP, media over UDP, one port number for both."""
+    """Address to listen on: HTTP over TCP, media over UDP, one port number for both. `0.0.0.0` is every IPv4 address,
+    `::` every address."""
     port: int = 8080
     """0 lets the system choose."""
     announced: tuple[str, ...] = ()

@@ -39,7 +39,7 @@ def main() -> None:
     default="127.0.0.1",
     show_default=True,
     envvar="TALLY_HOST",
-    help="Address to listen on; 0.0.0.0 is every IPv4 address of this machine.",
+    help="Address to listen on; 0.0.0.0 is every IPv4 address of this machine, :: those of IPv6 too.",
 )
 @click.option(
     "--port",

@@ -59,3 +59,27 @@ async def test_a_stranger_on_the_media_side_of_the_port_harms_nobody(node: NodeP
         return (await asyncio.to_thread(node.metrics))["tally_media_streams"] == 0
 
     await wait_for(gone, 5, "nothing is left of it")
+
+
+@pytest.mark.parametrize("host", ["::1", "127.0.0.1"])
+async def test_a_node_on_every_address_is_reached_over_both_families(
+    nodes: Callable[..., NodeProcess], chromium: Callable[[], Awaitable[Browser]], host: str
+) -> None:
+    """Chromium is told of one only, else it would choose."""
+    node = nodes("--host", "::", "--announce", host)
+    port = node.url.rstrip("/").rpartition(":")[2]
+    address = f"[{host}]" if ":" in host else host
+    ann = await Tab.open(await chromium(), f"http://{address}:{port}/")
+    await ann.page.fill("#name", "Ann")
+    await ann.page.click("#go-live")
+    await ann.page.wait_for_selector("#controls")
+    bob = await Tab.open(await chromium(), ann.page.url.partition("?")[0])
+    await bob.page.wait_for_selector("video.remote")
+
+    async def frames() -> bool:
+        return await bob.frames_decoded() > 50
+
+    await wait_for(frames, 15, "more than 50 decoded frames")
+    assert {entry["address"] for entry in await bob.statistics("remote-candidate")} == {host}
+    assert node.stop() == 0
+    assert " ERROR " not in node.log, node.log
