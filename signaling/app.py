@@ -13,7 +13,6 @@ import gc
 import logging
 import secrets
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ifaddr
 import uvloop
 from aiohttp import web
 
@@ -29,6 +27,7 @@ from billing.interface import AppId
 from billing.service import Billing
 from media.sfu import Sfu
 from rooms.registry import Rooms
+from signaling.addresses import listen, media_hosts, url
 from signaling.calls import Calls
 from signaling.conductor import Conductor
 from signaling.front_door import FrontDoor
@@ -114,13 +113,13 @@ async def node(
         runner = web.AppRunner(site, access_log=None, shutdown_timeout=2)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        listening = _listen(settings)
+        listening = listen(settings.host, settings.port)
         for sock in listening:
             stack.enter_context(sock)
         port = listening[0].getsockname()[1]
         over = settings.media_over
         await sfu.start(
-            _media_hosts(settings), port, announced=settings.announced, udp=over != "tcp", tcp=over != "udp"
+            media_hosts(settings.host), port, announced=settings.announced, udp=over != "tcp", tcp=over != "udp"
         )
         http = runner.server
         assert http is not None, "the runner is set up"
@@ -132,7 +131,7 @@ async def node(
         tasks(_every_second(rooms.tick, "rooms"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
-        yield Node(_url(settings.host, port), demo_app)
+        yield Node(url(settings.host, port), demo_app)
 
 
 def run(settings: Settings) -> None:
@@ -250,48 +249,6 @@ async def _limit(stay: Stay, billing: Billing) -> None:
         edition = await billing.edition(stay.app)
         if stay.publishing is not None:
             stay.publishing.limit(edition.max_pixels)
-
-
-# Where to listen
-
-
-def _listen(settings: Settings) -> list[socket.socket]:
-    """`::` is everything: a socket for each family, so that no IPv4 address comes dressed as an IPv6 one."""
-    port = settings.port
-    listening: list[socket.socket] = []
-    try:
-        for host in ("::", "0.0.0.0") if settings.host == "::" else (settings.host,):
-            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-            listening.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if sock.family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind((host, port))
-            port = sock.getsockname()[1]
-    except OSError:
-        for sock in listening:
-            sock.close()
-        raise
-    return listening
-
-
-def _media_hosts(settings: Settings) -> list[str]:
-    """One UDP socket for each local address: an answer must leave from the address that was asked."""
-    if settings.host not in ("0.0.0.0", "::"):
-        return [settings.host]
-    found = []
-    for adapter in ifaddr.get_adapters():
-        for ip in adapter.ips:
-            host = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
-            if ip.is_IPv4 or (settings.host == "::" and not host.startswith("fe80")):
-                found.append(host)
-    return sorted(found, key=lambda host: (host in ("127.0.0.1", "::1"), ":" not in host))
-
-
-def _url(host: str, port: int) -> str:
-    """Where a browser on this machine finds the node."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, host)
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _operator_key(data_dir: Path) -> str:

@@ -6,8 +6,10 @@ import asyncio
 import json
 import logging
 import sys
+import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,38 +26,50 @@ def main() -> None:
     """Tally: a self-hosted live-streaming backend that keeps count."""
 
 
+_WHERE = (
+    click.option(
+        "--data",
+        "data_dir",
+        default=".tally",
+        show_default=True,
+        envvar="TALLY_DATA",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder for the journal, the ledger and keys.",
+    ),
+    click.option(
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        envvar="TALLY_HOST",
+        help="Address to listen on; 0.0.0.0 is every IPv4 address of this machine, :: those of IPv6 too.",
+    ),
+    click.option(
+        "--port",
+        default=8080,
+        show_default=True,
+        envvar="TALLY_PORT",
+        type=click.IntRange(0, 65535),
+        help="One number for HTTP (TCP) and all media (UDP); 0 lets the system choose.",
+    ),
+    click.option(
+        "--announce",
+        multiple=True,
+        envvar="TALLY_ANNOUNCE",
+        metavar="IP",
+        help="Public address to tell browsers, behind address translation; may be repeated.",
+    ),
+)
+
+
+def _where(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where a node keeps its data and where it listens."""
+    for option in reversed(_WHERE):
+        command = option(command)
+    return command
+
+
 @main.command()
-@click.option(
-    "--data",
-    "data_dir",
-    default=".tally",
-    show_default=True,
-    envvar="TALLY_DATA",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the journal, the ledger and keys.",
-)
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    envvar="TALLY_HOST",
-    help="Address to listen on; 0.0.0.0 is every IPv4 address of this machine, :: those of IPv6 too.",
-)
-@click.option(
-    "--port",
-    default=8080,
-    show_default=True,
-    envvar="TALLY_PORT",
-    type=click.IntRange(0, 65535),
-    help="One number for HTTP (TCP) and all media (UDP); 0 lets the system choose.",
-)
-@click.option(
-    "--announce",
-    multiple=True,
-    envvar="TALLY_ANNOUNCE",
-    metavar="IP",
-    help="Public address to tell browsers, behind address translation; may be repeated.",
-)
+@_where
 @click.option(
     "--production", is_flag=True, envvar="TALLY_PRODUCTION", help="Make no demo app and give no credentials away."
 )
@@ -135,6 +149,33 @@ def serve(
         raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     except RuntimeError as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@_where
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
+def doctor(data_dir: Path, host: str, port: int, announce: tuple[str, ...], as_json: bool) -> None:
+    """Find what would keep browsers from connecting, and say what to do. Ends with 1 when something is wrong.
+
+    Give it the options that the node is started with."""
+    from tools.doctor.facts import gather
+    from tools.doctor.verdicts import Grade, judge
+
+    try:
+        Settings(data_dir=data_dir, host=host, port=port)
+        verdicts = judge(gather(host, port, announce, data_dir))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps([asdict(verdict) | {"grade": verdict.grade.value} for verdict in verdicts]))
+    else:
+        colours = {Grade.FINE: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
+        for verdict in verdicts:
+            click.secho(f"{verdict.grade.value:6}", fg=colours[verdict.grade], nl=False)
+            click.echo(f"{verdict.subject}: {verdict.text}")
+            if verdict.advice:
+                click.echo(textwrap.fill(verdict.advice, 100, initial_indent=" " * 8, subsequent_indent=" " * 8))
+    sys.exit(1 if any(verdict.grade is Grade.WRONG for verdict in verdicts) else 0)
 
 
 @main.command()

@@ -21,6 +21,7 @@ def test_every_command_helps() -> None:
         [],
         ["serve"],
         ["usersig"],
+        ["doctor"],
         ["bench"],
         ["bench", "forward"],
         ["bench", "join"],
