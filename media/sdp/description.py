@@ -63,6 +63,8 @@ class Section:
     rids: list[str] = field(default_factory=list)
     """Simulcast layers it sends, in its order."""
     bundled: bool = False
+    bundle_only: bool = False
+    """Its port is 0 although it is meant: it has no transport but the bundled one (RFC 9143 section 6)."""
     rtcp_mux: bool = False
     ufrag: str = ""
     password: str = ""
@@ -71,7 +73,7 @@ class Section:
 
     @property
     def rejected(self) -> bool:
-        return self.port == 0
+        return self.port == 0 and not (self.bundle_only and self.bundled)
 
     @property
     def sends(self) -> bool:
@@ -173,6 +175,8 @@ def _attribute(
         section.mid = value
     elif name == "rtcp-mux":
         section.rtcp_mux = True
+    elif name == "bundle-only":
+        section.bundle_only = True
     elif name == "ice-ufrag":
         section.ufrag = value[:256]
     elif name == "ice-pwd":

@@ -128,7 +128,7 @@ _LONGEST_STANDSTILL = """(duration) => new Promise((resolve) => {
     setTimeout(() => resolve(Math.max(longest, performance.now() - latest)), duration);
 })"""
 
-_REMEMBER_CONNECTIONS = """(() => {
+REMEMBER_CONNECTIONS = """(() => {
     const Native = window.RTCPeerConnection;
     window.connections = [];
     window.RTCPeerConnection = function (...options) {
@@ -173,7 +173,7 @@ class Tab:
     @classmethod
     async def open(cls, browser: Browser, url: str) -> Tab:
         context = await browser.new_context(viewport={"width": 1280, "height": 800})
-        await context.add_init_script(_REMEMBER_CONNECTIONS)
+        await context.add_init_script(REMEMBER_CONNECTIONS)
         page = await context.new_page()
         page.set_default_timeout(20_000)
         await page.goto(url)

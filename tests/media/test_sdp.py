@@ -96,6 +96,21 @@ def test_what_chromium_offers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "rejected"),
+    [
+        ("a=mid:1", True),
+        ("a=mid:1\r\na=bundle-only", False),
+        ("a=mid:3\r\na=bundle-only", True),  # not in the group: it has no transport at all
+    ],
+)
+def test_port_zero_is_a_refusal_unless_the_bundle_is_the_only_transport(change: str, rejected: bool) -> None:
+    """Firefox offers so under max-bundle (RFC 9143 section 6); Chromium gives every section a port."""
+    video = parse(CHROMIUM.replace("m=video 9", "m=video 0").replace("a=mid:1", change)).sections[1]
+
+    assert video.rejected is rejected
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("", "empty"),

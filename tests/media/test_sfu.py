@@ -143,6 +143,19 @@ async def test_a_refused_publisher_leaves_nothing(stage: Stage, change: tuple[st
     assert not any(stage.sfu.statistics().values())
 
 
+async def test_a_section_that_is_bundle_only_is_received(stage: Stage) -> None:
+    offer = (
+        _offer(stage.client(), "sendonly")
+        .replace("m=video 9", "m=video 0")
+        .replace("a=mid:1", "a=mid:1\r\na=bundle-only")
+    )
+    publishing = stage.sfu.publish(offer, {}, max_pixels=MAX)
+
+    assert [view.kind for view in publishing.publications] == ["audio", "video"]
+    assert "m=video 9" in publishing.answer
+    assert "bundle-only" not in publishing.answer  # RFC 9143 section 7.3: of offers only
+
+
 async def test_a_lost_packet_is_asked_for_and_a_key_frame_too(stage: Stage) -> None:
     host, video = await stage.publish()
     feedback: list[bytes] = []
