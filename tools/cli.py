@@ -198,6 +198,50 @@ def usersig(app: int, secret: str, user: str, expire: int) -> None:
     click.echo(signatures.make(app, secret, user, expire, time.time()))
 
 
+@main.command()
+@click.argument("url", required=False)
+@click.option("--rooms", default=1, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--publishers", default=1, show_default=True, type=click.IntRange(1, 16), help="In each room.")
+@click.option("--viewers", default=20, show_default=True, type=click.IntRange(0, 10_000), help="In each room.")
+@click.option("--codec", default="VP8", show_default=True, type=click.Choice(["VP8", "H264", "mixed"]))
+@click.option("--layers", default=3, show_default=True, type=click.IntRange(1, 3), help="Of the simulcast; 1 for none.")
+@click.option("--ramp", default=20.0, show_default=True, type=click.FloatRange(0.1), help="Viewers that come a second.")
+@click.option(
+    "--duration", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds for which all stay."
+)
+@click.option("--loss", default=0.0, type=click.FloatRange(0, 0.9), help="Probability, in each direction.")
+@click.option("--delay", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="In each direction.")
+@click.option("--jitter", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="On top of the delay.")
+@click.option("--reorder", is_flag=True, help="Let jitter change the order.")
+@click.option("--rate", type=click.FloatRange(10), metavar="KBPS", help="What a viewer's or publisher's line takes.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the network bad in the same way.")
+@click.option("--sampled", default=8, show_default=True, type=click.IntRange(0, 1000), help="Viewers to time.")
+@click.option("--whip", help="Of another server: its WHIP address, with {room} where the room's name goes.")
+@click.option("--whep", help="The same for WHEP.")
+@click.option("--bearer", envvar="TALLY_BEARER", help="A token that goes with every request to another server.")
+@click.option("--app", type=int, metavar="SDKAPPID", help="Of a Tally in production; with TALLY_SECRET.")
+@click.option("--secret", envvar="TALLY_SECRET", metavar="KEY", help="The app's secret; better given as TALLY_SECRET.")
+@click.option("--server-pid", type=int, metavar="PID", help="Measure this process's CPU and memory.")
+@click.option("--plot", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Draw a PNG.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object in the last line.")
+def load(url: str | None, whip: str | None, whep: str | None, plot: Path | None, as_json: bool, **options: Any) -> None:
+    """Fill a server with synthetic publishers and viewers, and report what they saw.
+
+    URL is a Tally node; without it, one is started for the purpose. Any other server is named by --whip and --whep.
+    Nothing is decoded, so one core makes hundreds of viewers. Ctrl-C ends it early, with the report."""
+    from tools.load.command import CannotLoad, run
+
+    if bool(whip) != bool(whep) or (url and whip):
+        raise click.UsageError("give a URL, or both --whip and --whep, or neither")
+    try:
+        report = run(url, whip, whep, plot, options)
+    except CannotLoad as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(report.as_dict()))
+    sys.exit(1 if report.packets_bad or not report.joined else 0)
+
+
 @main.group()
 def bench() -> None:
     """Measure a real node on this machine. Figures are ratios against a yardstick of the same run."""

@@ -22,6 +22,7 @@ def test_every_command_helps() -> None:
         ["serve"],
         ["usersig"],
         ["doctor"],
+        ["load"],
         ["bench"],
         ["bench", "forward"],
         ["bench", "join"],

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-__all__ = ["Impairment", "Flow", "Relay", "CLEAR"]
+__all__ = ["Impairment", "Flow", "Link", "Relay", "CLEAR"]
 
 Address = tuple[str, int]
 

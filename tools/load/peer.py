@@ -1,7 +1,8 @@
 """The client's end of one WebRTC connection, as lean as it can be: one UDP socket, a controlling ICE agent that checks
 one candidate, DTLS, SRTP.
 
-It is pointed at any WHIP or WHEP endpoint, so it believes only what the answer says.
+It is pointed at any WHIP or WHEP endpoint, so it believes only what the answer says. Its way can be made bad, in each
+direction by itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import secrets
 import socket
 import struct
+import time
 from binascii import crc32
 from collections.abc import Callable
 from typing import Any
@@ -27,12 +29,15 @@ from media.transport.aiortc_seam import (
     unprotect,
     unprotect_rtcp,
 )
+from tools.load.impairment import CLEAR, Impairment, Link
 
 __all__ = ["ClientPeer", "shared_certificate"]
 
 CHECK_EVERY = 2.5
 """Seconds between checks once connected, as Chromium does."""
 RETRY = 0.1
+_TIMESTAMPS = 35
+"""SO_TIMESTAMPNS of Linux: the kernel notes when each datagram came."""
 _CANDIDATE = re.compile(r"a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host", re.IGNORECASE)
 
 _certificate: NodeCertificate | None = None
@@ -49,13 +54,18 @@ def shared_certificate() -> NodeCertificate:
 class ClientPeer:
     """One connection. `on_packet` gets each RTP packet as it came (encrypted), `on_rtcp` decrypted feedback."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, up: Impairment = CLEAR, down: Impairment = CLEAR, seed: int = 0, timestamps: bool = False
+    ) -> None:
+        """`timestamps`: `arrived_ns` tells when the kernel got the packet that `on_packet` is given."""
         self.ufrag = secrets.token_hex(4)
         self.password = secrets.token_hex(12)
         self.fingerprint = shared_certificate().fingerprint
         self.on_packet: Callable[[memoryview], None] = lambda packet: None
         self.on_rtcp: Callable[[bytes], None] = lambda packet: None
         self.srtp: SrtpPair | None = None
+        self.arrived_ns = 0
+        """Of the system's clock."""
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -65,6 +75,14 @@ class ClientPeer:
         self._scratch = srtp_ffi.new("char[]", 2048)
         self._scratch_view = memoryview(srtp_ffi.buffer(self._scratch))
         self._length = srtp_ffi.new("int *")
+        self._up = Link(self._put_now, seed) if up != CLEAR else None
+        self._down = Link(self._take_late, seed + 1) if down != CLEAR else None
+        for link, impairment in ((self._up, up), (self._down, down)):
+            if link is not None:
+                link.impairment = impairment
+        self._timestamps = timestamps
+        if timestamps:
+            self._socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
         self._dtls_in: asyncio.Queue[bytes] = asyncio.Queue()
         self._answered = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,11 +126,18 @@ class ClientPeer:
 
     def decrypts(self, packet: memoryview) -> bool:
         """Whether a packet as it came is authentic; consumes its replay slot."""
-        assert self.srtp is not None
+        return self.decrypted(packet) is not None
+
+    def decrypted(self, packet: memoryview) -> bytes | None:
+        """A packet as it came, in plain; None when it is not authentic, or came before the keys. Only once each."""
+        if self.srtp is None:
+            return None
         size = len(packet)
         self._scratch_view[:size] = packet
         self._length[0] = size
-        return not unprotect(self.srtp.rx, self._scratch, self._length)
+        if unprotect(self.srtp.rx, self._scratch, self._length):
+            return None
+        return bytes(self._scratch_view[: self._length[0]])
 
     def _send(self, packet: bytes, function: Callable[[Any, Any, Any], int]) -> None:
         if self.srtp is None:
@@ -124,28 +149,57 @@ class ClientPeer:
             self._put(self._scratch_view[: self._length[0]])
 
     def _put(self, data: bytes | memoryview) -> None:
+        if self._up is not None:
+            self._up.put(bytes(data))
+        else:
+            self._put_now(data)
+
+    def _put_now(self, data: bytes | memoryview) -> None:
         try:
             self._socket.send(data)
         except OSError:
             pass
 
     def _readable(self) -> None:
-        receive, view = self._socket.recv_into, self._view
+        receive = self._receive_stamped if self._timestamps else self._socket.recv_into
+        view, down = self._view, self._down
         while True:
             try:
                 size = receive(view)
             except OSError:
                 return
-            first = view[0]
-            if 127 < first < 192:
-                if 192 <= view[1] <= 223:
-                    self._handle_rtcp(size)
-                else:
-                    self.on_packet(view[:size])
-            elif 19 < first < 64:
-                self._dtls_in.put_nowait(bytes(view[:size]))
-            elif first < 4 and size >= 20 and view[0] == 1:
-                self._answered.set()
+            if down is None:
+                self._take(size)
+            else:
+                down.put(bytes(view[:size]))
+
+    def _receive_stamped(self, view: memoryview) -> int:
+        size, ancillary, _, _ = self._socket.recvmsg_into([view], 64)
+        for _, kind, data in ancillary:
+            if kind == _TIMESTAMPS:
+                seconds, nanoseconds = struct.unpack("=qq", data[:16])
+                self.arrived_ns = seconds * 1_000_000_000 + nanoseconds
+        return size
+
+    def _take_late(self, data: bytes) -> None:
+        if self._socket.fileno() >= 0:
+            self._view[: len(data)] = data
+            self.arrived_ns = time.time_ns()
+            self._take(len(data))
+
+    def _take(self, size: int) -> None:
+        """A datagram stands in the first `size` bytes of the buffer."""
+        view = self._view
+        first = view[0]
+        if 127 < first < 192:
+            if 192 <= view[1] <= 223:
+                self._handle_rtcp(size)
+            else:
+                self.on_packet(view[:size])
+        elif 19 < first < 64:
+            self._dtls_in.put_nowait(bytes(view[:size]))
+        elif first < 4 and size >= 20 and view[0] == 1:
+            self._answered.set()
 
     def _handle_rtcp(self, size: int) -> None:
         if self.srtp is not None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from struct import Struct, unpack_from
 
 import aiohttp
-from yarl import URL
 
 from media.rtp import rtcp
 from media.rtp.history import History
 from tools.load.peer import ClientPeer
+from tools.load.session import Session
 
 __all__ = ["Publisher", "Stream", "Viewer"]
 
@@ -32,38 +32,11 @@ VIDEO, AUDIO = 96, 111
 _HEADER = Struct("!BBHII")
 
 
-class _HttpPeer:
-    """One session over HTTP."""
-
-    def __init__(self, http: aiohttp.ClientSession, url: str, token: str | None) -> None:
-        self.peer = ClientPeer()
-        self._http = http
-        self._url = url
-        self._headers = {"Content-Type": "application/sdp"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
-        self._location = ""
-
-    async def _connect(self, direction: str) -> None:
-        async with self._http.post(self._url, data=_offer(self.peer, direction), headers=self._headers) as answer:
-            text = await answer.text()
-            if answer.status != 201:
-                raise ConnectionError(f"{self._url} answered {answer.status}: {text[:200]}")
-            self._location = str(answer.url.join(URL(answer.headers["Location"])))
-        await self.peer.connect(text)
-
-    async def close(self) -> None:
-        await self.peer.close()
-        if self._location:
-            async with self._http.delete(self._location, headers=self._headers):
-                pass
-
-
-class Publisher(_HttpPeer):
+class Publisher(Session):
     """Sends `bitrate` bits per second of VP8 and Opus until it is closed."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, token: str | None, bitrate: int) -> None:
-        super().__init__(http, url, token)
+        super().__init__(http, url, token, ClientPeer())
         self._payload = max(100, bitrate // 8 // (FRAMES * PACKETS_PER_FRAME) - 12)
         self._ssrc = {VIDEO: random.getrandbits(31), AUDIO: random.getrandbits(31)}
         self._number = {VIDEO: random.getrandbits(15), AUDIO: random.getrandbits(15)}
@@ -75,7 +48,7 @@ class Publisher(_HttpPeer):
         self.peer.on_rtcp = self._handle_rtcp
 
     async def start(self) -> None:
-        await self._connect("sendonly")
+        await self.connect(_offer(self.peer, "sendonly"))
         self._tasks = [asyncio.create_task(work()) for work in (self._video, self._audio, self._report)]
 
     async def close(self) -> None:
@@ -160,11 +133,11 @@ class _Counts:
     bad: int = 0
 
 
-class Viewer(_HttpPeer):
+class Viewer(Session):
     """Receives until it is closed."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, token: str | None) -> None:
-        super().__init__(http, url, token)
+        super().__init__(http, url, token, ClientPeer())
         self.counts = _Counts()
         self._ssrc = random.getrandbits(31)
         self._started = 0.0
@@ -173,7 +146,7 @@ class Viewer(_HttpPeer):
 
     async def start(self) -> None:
         self._started = time.monotonic()
-        await self._connect("recvonly")
+        await self.connect(_offer(self.peer, "recvonly"))
         self._task = asyncio.create_task(self._report())
 
     async def close(self) -> None:
@@ -203,7 +176,7 @@ class Viewer(_HttpPeer):
         delta = (sequence - stream.highest) & 0xFFFF
         if delta < 0x8000:
             stream.highest += delta
-        if counts.packets % SAMPLE == 0:
+        if counts.packets % SAMPLE == 0 and self.peer.srtp is not None:
             counts.sampled += 1
             counts.bad += not self.peer.decrypts(packet)
 
