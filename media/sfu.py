@@ -436,12 +436,14 @@ class Sfu:
         urgent = False
         sparse = self._overload.shed >= Shed.FEEDBACK
         period = SPARSE_TICK if sparse else TICK
-        for publisher in list(self._publishers.values()):
-            publisher.tick(now, period)
-            urgent |= publisher.misses_packets
-        self._given_up["feedback"] += sparse
-        if self._publishers:
-            self._tick_in(URGENT_TICK if urgent else period)
+        try:
+            for publisher in list(self._publishers.values()):
+                publisher.tick(now, period)
+                urgent |= publisher.misses_packets
+        finally:  # a fault with one must not end the feedback of all
+            self._given_up["feedback"] += sparse
+            if self._publishers:
+                self._tick_in(URGENT_TICK if urgent else period)
 
     async def _sweep(self) -> None:
         while True:

@@ -190,9 +190,9 @@ class Whip:
         wanted = request.headers.get(hdrs.IF_MATCH)
         if wanted is None:
             raise ProtocolError(100430, "precondition_required", "If-Match is missing.", status=428)
-        body = await request.text()
-        if not body.strip() or len(body) > MAX_BODY:
-            raise bad_sdp("the fragment is empty or too long")
+        body = await _text(request)
+        if not body.strip():
+            raise bad_sdp("the fragment is empty")
         if wanted == "*":
             raise ProtocolError(100430, "restart_unsupported", "ICE restart is not there yet.", status=422)
         if wanted != resource.etag:
@@ -272,10 +272,18 @@ class Whip:
 async def _offer(request: web.Request) -> str:
     if request.content_type != SDP:
         raise ProtocolError(100430, "unsupported_media_type", f"Post {SDP}.", status=415)
+    return await _text(request)
+
+
+async def _text(request: web.Request) -> str:
+    """The body: SDP is UTF-8 (RFC 8866 section 4.1), whatever charset a header names."""
     if (request.content_length or 0) > MAX_BODY:
         raise ProtocolError(100430, "bad_sdp", "The description is too long.", status=413)
+    body = await request.read()
+    if len(body) > MAX_BODY:
+        raise ProtocolError(100430, "bad_sdp", "The description is too long.", status=413)
     try:
-        return (await request.read()).decode()
+        return body.decode()
     except UnicodeDecodeError as error:
         raise bad_sdp("it is not UTF-8") from error
 

@@ -242,6 +242,40 @@ def load(url: str | None, whip: str | None, whep: str | None, plot: Path | None,
     sys.exit(1 if report.packets_bad or not report.joined else 0)
 
 
+@main.command()
+@click.argument("target", type=click.Choice(["all", "stun", "rtp", "rtcp", "sdp", "trickle"]))
+@click.option("--inputs", default=100_000, show_default=True, type=click.IntRange(1), help="How many for each target.")
+@click.option("--seed", default=1, show_default=True, type=int, help="The same seed gives the same inputs.")
+@click.option(
+    "--corpus",
+    default="tests/fuzz/corpus",
+    show_default=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with a folder of inputs for each target; what is found is put there.",
+)
+def fuzz(target: str, inputs: int, seed: int, corpus: Path) -> None:
+    """Feed broken and hostile inputs to what strangers and clients reach. Ends with 1 when something was found."""
+    from tools.fuzz.campaign import run, table
+    from tools.fuzz.targets import TARGETS
+
+    logging.disable(logging.CRITICAL)
+    results = {}
+    try:
+        for name in TARGETS if target == "all" else [target]:
+            with click.progressbar(length=inputs, label=f"{name:8}", file=sys.stderr, show_pos=True) as bar:
+                results[name] = run(TARGETS[name], inputs, seed, corpus / name, bar.update)
+            if results[name].inputs < inputs and not results[name].findings:
+                break  # Ctrl-C
+    except FileNotFoundError as error:
+        raise click.ClickException(f"there is no corpus: {error}") from error
+    for line in table(results):
+        click.echo(line)
+    for result in results.values():
+        for finding in result.findings:
+            click.echo(f"\n{result.target}: {finding.kind} at input {finding.number} of seed {seed}\n{finding.text}")
+    sys.exit(1 if any(result.findings for result in results.values()) else 0)
+
+
 @main.group()
 def bench() -> None:
     """Measure a real node on this machine. Figures are ratios against a yardstick of the same run."""

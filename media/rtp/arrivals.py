@@ -58,7 +58,7 @@ class Arrivals:
         stop = min(last, start + MAX_SPAN - 1) + 1
         if forgiving:
             start = first
-            stop = next(number for number in range(first, stop + 1) if number not in times)
+            stop = next((number for number in range(first, stop) if number not in times), stop)
         reference = int(times[first] / REFERENCE)
         at = reference * REFERENCE
         symbols: list[int] = []

@@ -23,6 +23,7 @@ def test_every_command_helps() -> None:
         ["usersig"],
         ["doctor"],
         ["load"],
+        ["fuzz"],
         ["bench"],
         ["bench", "forward"],
         ["bench", "join"],
