@@ -321,6 +321,28 @@ def memory(viewers: int, cycles: int, as_json: bool) -> None:
     _bench(lambda: subject.run(viewers, cycles, _progress), as_json)
 
 
+@bench.command()
+@click.option("--viewers", default=200, show_default=True, type=click.IntRange(1, 5000), help="Viewers of one room.")
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1, 600), help="Length of the window.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object in the last line.")
+def latency(viewers: int, seconds: float, as_json: bool) -> None:
+    """What the server adds to a packet's way, and how soon it answers requests meanwhile."""
+    from tools.bench import latency as subject
+
+    _bench(lambda: subject.run(viewers, seconds, _progress), as_json)
+
+
+@bench.command()
+@click.option("--viewers", default=500, show_default=True, type=click.IntRange(1, 5000), help="Viewers of one room.")
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(1, 600), help="Length of each window.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object in the last line.")
+def feedback(viewers: int, seconds: float, as_json: bool) -> None:
+    """The share of the server's work that feedback is: viewers who report, beside viewers in silence."""
+    from tools.bench import feedback as subject
+
+    _bench(lambda: subject.run(viewers, seconds, _progress), as_json)
+
+
 def _bench(work: Callable[[], dict[str, Any]], as_json: bool) -> None:
     from tools.bench.processes import BenchFailed
 

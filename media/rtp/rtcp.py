@@ -16,8 +16,8 @@ __all__ = [
     "Block", "blocks", "SR", "RR", "EXTENDED", "TRANSPORT_FEEDBACK", "PAYLOAD_FEEDBACK",
     "NACK", "TRANSPORT_CC", "PLI", "FIR", "APPLICATION",
     "SenderReport", "sender_report", "ReportBlock", "report_blocks", "receiver_report",
-    "reference_time", "reference_answer", "nack_numbers", "nack", "key_frame_request",
-    "estimate_of", "estimate", "source_description", "compact_ntp",
+    "reference_time", "reference_request", "reference_answer", "nack_numbers", "nack",
+    "key_frame_request", "estimate_of", "estimate", "source_description", "compact_ntp",
 ]  # fmt: skip
 
 SR, RR, SDES, EXTENDED = 200, 201, 202, 207
@@ -152,6 +152,11 @@ def reference_time(block: Block) -> int | None:
             return int.from_bytes(body[at + 4 : at + 12], "big")
         at += 4 + 4 * words
     return None
+
+
+def reference_request(ssrc: int, ntp: int) -> bytes:
+    """What asks for it; `ntp` in 64 bits."""
+    return _packet(EXTENDED, 0, ssrc.to_bytes(4, "big") + bytes((_RECEIVER_TIME, 0, 0, 2)) + ntp.to_bytes(8, "big"))
 
 
 def reference_answer(ssrc: int, receiver: int, ntp: int) -> bytes:

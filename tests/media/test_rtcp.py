@@ -165,6 +165,7 @@ def test_a_receiver_that_asks_for_its_round_trip_is_answered() -> None:
     asked = next(iter(rtcp.blocks(bytes.fromhex("80cf00040000000104000002eeaf566840449dbe"))))
     ntp = rtcp.reference_time(asked)
     assert ntp == 0xEEAF566840449DBE
+    assert rtcp.reference_request(1, ntp) == bytes.fromhex("80cf00040000000104000002eeaf566840449dbe")
     assert rtcp.reference_answer(9, asked.ssrc, ntp) == bytes.fromhex(
         "80cf00050000000905000003000000015668404400000000"
     )

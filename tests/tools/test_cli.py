@@ -28,6 +28,8 @@ def test_every_command_helps() -> None:
         ["bench", "forward"],
         ["bench", "join"],
         ["bench", "memory"],
+        ["bench", "latency"],
+        ["bench", "feedback"],
         ["ledger"],
         ["ledger", "audit"],
     ):

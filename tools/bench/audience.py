@@ -4,9 +4,12 @@
 
 Prints {"publishing": true} once its publisher sends, then obeys each line and answers it with one line of JSON:
 
-    join N AT_ONCE      N viewers join, AT_ONCE at a time; answers when all receive both streams
-    leave               all viewers leave
-    mark                the counts so far
+    join N AT_ONCE [TIMED]      N viewers join, AT_ONCE at a time; answers when all receive both streams; each packet of
+                                TIMED of them is timed
+    leave                       all viewers leave
+    mark                        the counts so far
+    delays                      the milliseconds that timed packets took since the last such order, ascending
+    reports 0|1                 viewers send no reports from now on, or do
     end
 """
 
@@ -43,8 +46,12 @@ class Audience:
     def _token(self, user: str) -> str:
         return usersig.make(self._app, self._secret, user, TOKEN_FOR, time.time())
 
-    async def join(self, count: int, at_once: int) -> dict[str, Any]:
-        new = [Viewer(self._http, f"{self._url}whep/bench", self._token(f"viewer{n}")) for n in range(count)]
+    async def join(self, count: int, at_once: int, timed: int = 0) -> dict[str, Any]:
+        every = count // timed if timed else count + 1
+        new = [
+            Viewer(self._http, f"{self._url}whep/bench", self._token(f"viewer{n}"), timed=n % every == every - 1)
+            for n in range(count)
+        ]
         requests = self.publisher.key_frame_requests
         gate = asyncio.Semaphore(at_once)
 
@@ -67,6 +74,17 @@ class Audience:
             "plis": self.publisher.key_frame_requests - requests,
             "profile": srtp.profile if srtp else "",
         }
+
+    async def delays(self) -> dict[str, Any]:
+        found = sorted(delay / 1e6 for viewer in self._viewers for delay in viewer.delays)
+        for viewer in self._viewers:
+            viewer.delays.clear()
+        return {"milliseconds": found}
+
+    async def reports(self, wanted: int) -> dict[str, Any]:
+        for viewer in self._viewers:
+            viewer.reports = bool(wanted)
+        return {"reporting": len(self._viewers) * wanted}
 
     async def leave(self) -> dict[str, Any]:
         leaving, self._viewers = self._viewers, []
@@ -95,6 +113,8 @@ async def run(url: str, app: int, secret: str, bitrate: int) -> None:
             "join": audience.join,
             "leave": audience.leave,
             "mark": audience.mark,
+            "delays": audience.delays,
+            "reports": audience.reports,
         }
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
