@@ -39,6 +39,10 @@ class Drop(Enum):
     NACK_GONE = "a retransmission of what is no longer remembered"
     NACK_TOO_SOON = "a retransmission that is on its way already"
     NACK_BUDGET = "more retransmissions than one viewer may have in a second"
+    DATA_TOO_LONG = "a message above 16 KiB"
+    DATA_RATE = "messages faster than one sender may send them"
+    DATA_SLOW = "a message to a viewer who is too slow for it"
+    DATA_FULL = "more messages wait for their turn than may wait"
 
 
 class Drops:

@@ -33,9 +33,9 @@ class PublicationView:
     id: str
     mid: str
     kind: str
-    """`audio` or `video`."""
+    """`audio`, `video`, or `data` for messages."""
     source: str
-    """`microphone`, `camera`, `screen`."""
+    """`microphone`, `camera`, `screen`, `data`."""
     codec: str
     width: int
     """Pixels as the bitstream says; 0 before the first key frame."""
@@ -168,6 +168,11 @@ class Viewing(Protocol):
 
     def want(self, publications: Sequence[str]) -> None:
         """From now on it shall receive exactly these; takes effect with the next offer and its answer."""
+        ...
+
+    def listen(self, group: str | None) -> None:
+        """From the next offer and its answer on it shall receive the messages of that group, each behind the id of its
+        publication (20 bytes). None ends it."""
         ...
 
     def wish(self, publication: str, pixels: int) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from media.drops import Drop, Drops
 from media.errors import BadDescription, UnsupportedCodec
+from media.forwarding.messages import Allowance
 from media.forwarding.publication import Publication
 from media.forwarding.timeline import Timeline
 from media.forwarding.up_track import UpTrack
@@ -69,6 +70,7 @@ class Registry(Protocol):
     def publication_began(self, publication: Publication) -> None: ...
     def publication_ended(self, publication: Publication) -> None: ...
     def hurry(self) -> None: ...
+    def message_came(self, publisher: Publisher, message: bytes) -> None: ...
     def picture_changed(self, publisher: Publisher, publication: Publication) -> None: ...
     def layers_wanted(self, publisher: Publisher, publication: Publication) -> None: ...
 
@@ -101,6 +103,8 @@ class Publisher:
         self._max_pixels: int | None = None
         self._registry = registry
         self._announced: dict[str, tuple[int, int, bool]] = {}
+        self._data: PublicationView | None = None  # its messages, while it has a data channel
+        self._allowance = Allowance(clock())
 
         # feedback
         self.feedback_ssrc = registry.new_ssrc()
@@ -117,10 +121,16 @@ class Publisher:
         self._clock = clock
         peer.on_rtp = self._handle_rtp
         peer.on_rtcp = self._handle_rtcp
+        peer.on_data = self._handle_data
+
+    @property
+    def group(self) -> str:
+        return self._group
 
     @property
     def publications(self) -> Sequence[PublicationView]:
-        return [self.view(publication) for publication in self.by_mid.values()]
+        views = [self.view(publication) for publication in self.by_mid.values()]
+        return [*views, self._data] if self._data is not None else views
 
     def view(self, publication: Publication) -> PublicationView:
         picture = publication.picture
@@ -147,6 +157,7 @@ class Publisher:
             if mid not in self.by_mid:
                 self._begin(section, codec, sources.get(mid, "microphone" if section.kind == "audio" else "camera"))
             self._learn_streams(section, self.by_mid[mid])
+        self._agree_on_data(remote)
         self._version += 1
         self.answer = describe(
             [self._local(section, agreed.get(section.mid)) for section in remote.sections],
@@ -204,7 +215,23 @@ class Publisher:
             raise UnsupportedCodec(f"the offer sends more than {MAX_TRACKS} tracks")
         return agreed
 
+    def _agree_on_data(self, remote: Description) -> None:
+        """Takes the first data channel that is offered; there can be one."""
+        section = next((section for section in remote.sections if section.carries_data and section.bundled), None)
+        opened = (
+            section is not None
+            and section.sctp_port is not None
+            and self.connection.open_data(section.sctp_port, section.max_message_size)
+        )
+        if section is None or not opened:
+            self._data = None
+        elif self._data is None:
+            identifier = f"pub_{secrets.token_hex(8)}"
+            self._data = PublicationView(identifier, section.mid, "data", "data", "", 0, 0, False)
+
     def _local(self, section: Section, codec: Codec | None) -> LocalSection:
+        if self._data is not None and section.mid == self._data.mid:
+            return LocalSection("application", section.mid, "sendrecv", None, carries_data=True)
         if codec is None:
             return LocalSection(
                 section.kind, section.mid, "inactive", None, section.protocol, " ".join(section.formats)
@@ -353,6 +380,14 @@ class Publisher:
                 route = self._routes.get(block.ssrc)
                 if report is not None and route is not None and not route.is_retransmission:
                     route.publication.forward_rtcp(route.layer, route.layer.handle_sender_report(report, now))
+
+    def _handle_data(self, message: bytes) -> None:
+        if self._data is None:
+            return
+        if not self._allowance.take(len(message), self._clock()):
+            self._drops.count(Drop.DATA_RATE)
+            return
+        self._registry.message_came(self, self._data.id.encode() + message)
 
     # Feedback
 

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from media.drops import Drops
+from media.drops import Drop, Drops
 from media.errors import Overloaded
 from media.forwarding.loudness import Loudness
+from media.forwarding.messages import Delivery
 from media.forwarding.publication import Publication
 from media.forwarding.up_track import UpTrack
 from media.interface import (
@@ -101,6 +102,8 @@ class Sfu:
         self._limited: dict[Viewer, None] = {}  # viewers that are tried to be given more
         self._trying: asyncio.TimerHandle | None = None
         self._unwatched: dict[UpTrack, float] = {}  # since when
+        self._hearers: dict[str, dict[Viewer, None]] = {}  # of messages, by group
+        self._delivery = Delivery(self.drops)
         self._overload = Overload()
         self._given_up = {"feedback": 0, "layers": 0, "joins": 0}
 
@@ -141,6 +144,7 @@ class Sfu:
             peer.close("the server is stopping")
         if self._endings:
             await asyncio.wait(self._endings, timeout=2)
+        self._delivery.close()
         self._streams.close()
         for port in self._ports:
             port.close()
@@ -234,6 +238,7 @@ class Sfu:
             "ufrags": len(self._clients),
             "addresses": sum(port.addresses for port in self._ports),
             "ssrcs": len(self._ssrcs),
+            "hearers": sum(map(len, self._hearers.values())),
             "streams": len(self._streams),
             "packets_received": sum(port.packets_received for port in self._ports) + self._streams.packets_received,
             "packets_sent": sum(port.fan_out.packets_sent for port in self._ports) + self._streams.packets_sent,
@@ -274,6 +279,7 @@ class Sfu:
         connection.on_closed = lambda reason: self._viewer_closed(viewer, reason)
         viewer.on_layer = self._layer_chosen
         viewer.on_limited = self._viewer_limited
+        viewer.on_listening = self._viewer_listening
         self._viewers[viewer.peer] = viewer
 
     # What happens by itself
@@ -287,6 +293,7 @@ class Sfu:
     def _viewer_closed(self, viewer: Viewer, reason: str) -> None:
         self._viewers.pop(viewer.peer, None)
         self._limited.pop(viewer, None)
+        viewer.listen(None)
         viewer.end_all()
         self._listener(PeerClosed(viewer.peer, reason, viewer.connection.last_seen))
 
@@ -324,10 +331,25 @@ class Sfu:
                 self._ssrcs.add(ssrc)
                 return ssrc
 
+    def message_came(self, publisher: Publisher, message: bytes) -> None:
+        hearers = self._hearers.get(publisher.group, {})
+        if self._overload.shed >= Shed.FEEDBACK:
+            self.drops.count(Drop.DATA_FULL, len(hearers))
+        else:
+            self._delivery.submit([viewer.connection for viewer in hearers], message)
+
     def hurry(self) -> None:
         """A publisher misses packets: the next round shall be soon."""
         if self._timer is None or self._timer.when() > self._loop.time() + URGENT_TICK:
             self._tick_in(URGENT_TICK)
+
+    def _viewer_listening(self, viewer: Viewer, before: str | None) -> None:
+        if before is not None:
+            self._hearers[before].pop(viewer, None)
+            if not self._hearers[before]:
+                del self._hearers[before]
+        if viewer.group is not None:
+            self._hearers.setdefault(viewer.group, {})[viewer] = None
 
     # Layers and bandwidth
 

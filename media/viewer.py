@@ -29,6 +29,8 @@ from media.transport.peer import Peer
 __all__ = ["Viewer"]
 
 MAX_SECTIONS = 60
+DATA = "application"
+"""The kind of a section with a data channel."""
 GUESS = 1.6
 """Bits per second of a pixel, for a layer that was never seen: 1.5 Mbit/s for 1280 x 720."""
 REFERENCE_PERIOD = 0.5
@@ -47,7 +49,8 @@ class _Slot:
 
     mid: str
     kind: str
-    codec: Codec
+    codec: Codec | None
+    """None for the section of the data channel."""
     publication: Publication | None
     extensions: dict[str, int]
     down: DownTrack | None = None
@@ -80,6 +83,8 @@ class Viewer:
         # sections
         self._slots: list[_Slot] = []
         self._wanted: list[str] = []
+        self.group: str | None = None
+        """Whose messages it wants."""
         self._find = find
         self._revision = 0
         self._offered: list[Publication | None] | None = None  # by slot, while an answer is due
@@ -99,6 +104,8 @@ class Viewer:
         """Its budget fell: `tick` is wanted from now on."""
         self.on_layer: Callable[[Viewer, Publication, UpTrack | None], None] = lambda viewer, publication, layer: None
         """It will be sent another layer of a publication, or none."""
+        self.on_listening: Callable[[Viewer, str | None], None] = lambda viewer, before: None
+        """It wants the messages of another group than before."""
         self._wishes: dict[str, int] = {}
         self.modest = False
         """The node is overloaded: the smallest layers must do."""
@@ -146,6 +153,14 @@ class Viewer:
     def receives(self, publication: Publication) -> bool:
         return any(slot.publication is publication and slot.down is not None for slot in self._slots)
 
+    def listen(self, group: str | None) -> None:
+        """See media.interface.Viewing."""
+        before, self.group = self.group, group
+        if group is not None and not any(slot.kind == DATA for slot in self._slots) and len(self._slots) < MAX_SECTIONS:
+            self._slots.append(_Slot(str(len(self._slots)), DATA, None, None, {}))
+        if before != group:
+            self.on_listening(self, before)
+
     def wish(self, publication: str, pixels: int) -> None:
         """See media.interface.Viewing."""
         if publication not in self._wanted:
@@ -192,6 +207,8 @@ class Viewer:
         offered, self._offered = self._offered, None
         rejected = []
         for slot, section, publication in zip(self._slots, remote.sections, offered, strict=True):
+            if slot.kind == DATA and section.carries_data and section.sctp_port is not None:
+                self.connection.open_data(section.sctp_port, section.max_message_size)
             if publication is None or slot.publication is not publication:
                 continue
             if section.rejected or not section.receives:
@@ -200,7 +217,7 @@ class Viewer:
                 self._drop(slot)
                 self._wanted.remove(publication.id)
             elif slot.down is None:
-                slot.down = self._down(slot, publication, WireFormat.own(slot.codec), section)
+                slot.down = self._down(slot, publication, WireFormat.own(publication.codec), section)
         self._settled = [publication.id if publication is not None else None for publication in offered]
         self.allocate(self._clock())
         if self._connected:
@@ -362,6 +379,8 @@ class Viewer:
         return describe(sections, self._endpoint, session=self._session, version=self._revision, offer=offer)
 
     def _local(self, slot: _Slot) -> LocalSection:
+        if slot.codec is None:
+            return LocalSection(DATA, slot.mid, "sendrecv", None, carries_data=True)
         publication = slot.publication
         section = LocalSection(
             slot.kind,

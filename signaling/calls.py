@@ -171,7 +171,7 @@ class Calls:
 
     async def media_receive(self, caller: Caller, params: messages.Receive) -> dict[str, Any]:
         stay = self._stay(caller)
-        stay.audio, stay.video = params.audio, params.video
+        stay.audio, stay.video, stay.data = params.audio, params.video, params.data
         self._conductor.refresh(stay)
         return {}
 

@@ -337,11 +337,12 @@ class Conductor:
             return
         wanted = self._wanted(stay)
         if stay.viewing is None:
-            if not wanted:
+            if not wanted and not stay.data:
                 return
             stay.viewing = self.sfu.view()
             self._stays.bind(stay.viewing.peer, stay)
         stay.viewing.want([view.id for _, view in wanted])
+        stay.viewing.listen(group_of(stay) if stay.data else None)
         offer = stay.viewing.offer()
         if offer is None:
             return

@@ -85,6 +85,7 @@ class Mute(_Params):
 class Receive(_Params):
     audio: bool
     video: bool
+    data: bool = False
 
 
 class Show(_Params):

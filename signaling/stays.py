@@ -57,9 +57,11 @@ class Stay:
     """Publications the room was told of, by id."""
     audio: bool = True
     video: bool = True
+    data: bool = False
 
     def wants(self, publication: PublicationView) -> bool:
-        return self.audio if publication.kind == "audio" else self.video
+        """Whether it shall be among its streams; messages come by themselves."""
+        return {"audio": self.audio, "video": self.video}.get(publication.kind, False)
 
 
 class Stays:

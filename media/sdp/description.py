@@ -66,6 +66,10 @@ class Section:
     bundle_only: bool = False
     """Its port is 0 although it is meant: it has no transport but the bundled one (RFC 9143 section 6)."""
     rtcp_mux: bool = False
+    sctp_port: int | None = None
+    """Of a data channel (RFC 8841)."""
+    max_message_size: int = 65_536
+    """Bytes of a message that the remote takes; the default is that of RFC 8841 section 6.1."""
     ufrag: str = ""
     password: str = ""
     fingerprint: str = ""
@@ -74,6 +78,13 @@ class Section:
     @property
     def rejected(self) -> bool:
         return self.port == 0 and not (self.bundle_only and self.bundled)
+
+    @property
+    def carries_data(self) -> bool:
+        """A data channel as browsers make it."""
+        if self.kind != "application" or self.protocol != "UDP/DTLS/SCTP" or self.rejected:
+            return False
+        return "webrtc-datachannel" in self.formats and self.sctp_port is not None
 
     @property
     def sends(self) -> bool:
@@ -177,6 +188,10 @@ def _attribute(
         section.rtcp_mux = True
     elif name == "bundle-only":
         section.bundle_only = True
+    elif name == "sctp-port":
+        section.sctp_port = _number(value, 65535)
+    elif name == "max-message-size":
+        section.max_message_size = _number(value, 0xFFFFFFFF) or 0xFFFFFFFF  # 0 is without limit
     elif name == "ice-ufrag":
         section.ufrag = value[:256]
     elif name == "ice-pwd":

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 from media.sdp.codecs import Codec
 
-__all__ = ["Candidate", "Endpoint", "LocalSection", "describe", "PUBLISHER_FEEDBACK", "VIEWER_FEEDBACK"]
+__all__ = [
+    "MAX_MESSAGE", "PUBLISHER_FEEDBACK", "VIEWER_FEEDBACK", "Candidate", "Endpoint", "LocalSection", "describe",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class LocalSection:
     mid: str
     direction: str
     codec: Codec | None
-    """None rejects the section."""
+    """None rejects the section, unless it is for data."""
     protocol: str = "UDP/TLS/RTP/SAVPF"
     formats: str = "0"
     """What a rejected section repeats of the remote's media line."""
@@ -67,8 +69,15 @@ class LocalSection:
     stream: str = ""
     """The media stream (msid) and cname: what is played together."""
     track: str = ""
+    carries_data: bool = False
+    """It is for a data channel."""
 
 
+SCTP_PORT = 5000
+MAX_MESSAGE = 16 << 10
+"""Bytes of a message on a data channel."""
+ENVELOPE = 20
+"""Bytes of the publication's id before it."""
 PUBLISHER_FEEDBACK = ("nack", "nack pli", "ccm fir", "transport-cc", "goog-remb")
 VIEWER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "rrtr")
 """Without transport-cc a viewer sends a fifth of the RTCP, and an estimate (REMB) all the same."""
@@ -77,7 +86,7 @@ VIEWER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "rrtr")
 def describe(sections: Sequence[LocalSection], endpoint: Endpoint, *, session: int, version: int, offer: bool) -> str:
     """The text of an offer or answer with these sections."""
     lines = ["v=0", f"o=- {session} {version} IN IP4 127.0.0.1", "s=-", "t=0 0"]
-    bundle = " ".join(section.mid for section in sections if section.codec is not None)
+    bundle = " ".join(section.mid for section in sections if section.codec is not None or section.carries_data)
     if bundle:  # Chromium refuses an empty group
         lines.append(f"a=group:BUNDLE {bundle}")
     lines += ["a=ice-lite", "a=msid-semantic: WMS *"]
@@ -88,6 +97,8 @@ def describe(sections: Sequence[LocalSection], endpoint: Endpoint, *, session: i
 
 def _section(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str]:
     codec = section.codec
+    if section.carries_data:
+        return [*_data_section(section, endpoint, offer), *_candidates(endpoint)]
     if codec is None:
         return [
             f"m={section.kind} 0 {section.protocol} {section.formats}",
@@ -100,11 +111,7 @@ def _section(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str
         f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, numbers))}",
         "c=IN IP4 0.0.0.0",
         "a=rtcp:9 IN IP4 0.0.0.0",
-        f"a=ice-ufrag:{endpoint.ufrag}",
-        f"a=ice-pwd:{endpoint.password}",
-        f"a=fingerprint:{endpoint.fingerprint}",
-        f"a=setup:{'actpass' if offer else endpoint.setup}",
-        f"a=mid:{section.mid}",
+        *_transport(section, endpoint, offer),
         f"a={section.direction}",
         "a=rtcp-mux",
         "a=rtcp-rsize",
@@ -122,9 +129,34 @@ def _section(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str
         for ssrc in (section.ssrc, section.retransmission_ssrc):
             if ssrc is not None:
                 lines.append(f"a=ssrc:{ssrc} cname:{section.stream}")
-    lines += [candidate.line(index) for index, candidate in enumerate(endpoint.candidates)]
-    lines.append("a=end-of-candidates")
-    return lines
+    return lines + _candidates(endpoint)
+
+
+def _data_section(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str]:
+    """RFC 8841."""
+    return [
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        *_transport(section, endpoint, offer),
+        f"a=sctp-port:{SCTP_PORT}",
+        # A Chromium takes no more than we said that we take; and viewers get messages behind an id.
+        f"a=max-message-size:{MAX_MESSAGE + ENVELOPE if offer else MAX_MESSAGE}",
+    ]
+
+
+def _transport(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str]:
+    return [
+        f"a=ice-ufrag:{endpoint.ufrag}",
+        f"a=ice-pwd:{endpoint.password}",
+        f"a=fingerprint:{endpoint.fingerprint}",
+        f"a=setup:{'actpass' if offer else endpoint.setup}",
+        f"a=mid:{section.mid}",
+    ]
+
+
+def _candidates(endpoint: Endpoint) -> list[str]:
+    lines = [candidate.line(index) for index, candidate in enumerate(endpoint.candidates)]
+    return [*lines, "a=end-of-candidates"]
 
 
 def _codec(codec: Codec, feedback: Sequence[str]) -> list[str]:

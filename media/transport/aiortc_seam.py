@@ -12,10 +12,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import pylibsrtp
-from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from aiortc import (
+    RTCCertificate,
+    RTCDataChannel,
+    RTCDataChannelParameters,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+    RTCSctpCapabilities,
+    RTCSctpTransport,
+)
 from aiortc import rtcdtlstransport as dtls_module
 from cffi import FFI
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -23,14 +33,15 @@ from OpenSSL import SSL
 from pylibsrtp import _binding as libsrtp
 
 __all__ = [
-    "DatagramWire", "NodeCertificate", "DtlsServer", "DtlsClient", "SrtpPair", "srtp_pair", "SeamBroken",
-    "check_contract", "pointer_of", "srtp_addresses",
+    "DataAssociation", "DatagramWire", "NodeCertificate", "DtlsServer", "DtlsClient", "SrtpPair", "srtp_pair",
+    "SeamBroken", "check_contract", "pointer_of", "srtp_addresses",
 ]  # fmt: skip
 
 _DTLS_1_2 = 0xFEFD
 _MTU = 1200  # bytes of one DTLS datagram: passes every VPN and TURN relay we know of
 _RECORD_HEADER = 13
 _RELEASE_BUFFERS = 0x10  # SSL_MODE_RELEASE_BUFFERS, which pyOpenSSL does not name: 10 KiB less for each idle peer
+_MESSAGES = (51, 53)  # payload protocol ids of a string and of bytes (RFC 8831 section 8)
 _HOSTILE = (ValueError, IndexError, KeyError, AssertionError, struct.error, UnicodeDecodeError)
 
 _PROFILES = [dtls_module.SRTP_AEAD_AES_128_GCM, dtls_module.SRTP_AEAD_AES_256_GCM, dtls_module.SRTP_AES128_CM_SHA1_80]
@@ -158,6 +169,49 @@ class DtlsClient(_Dtls):
         super().__init__(wire, certificate, "client")
 
 
+class DataAssociation(RTCSctpTransport):
+    """SCTP over a connected DTLS transport, with one data channel that both sides agreed on beforehand: stream 0,
+    unordered. What comes on other streams, and requests to open channels, are passed over."""
+
+    def __init__(self, dtls: _Dtls, on_message: Callable[[bytes], None], *, resends: int, most: int) -> None:
+        """`resends`: how often a message of ours is tried again. `most`: bytes of unfinished messages that the remote
+        may leave here; with more the association ends."""
+        super().__init__(dtls)
+        self._on_message = on_message
+        self._lowest_window = self._advertised_rwnd - most
+        parameters = RTCDataChannelParameters(
+            label="tally", negotiated=True, id=0, ordered=False, maxRetransmits=resends
+        )
+        self._channel = RTCDataChannel(self, parameters)
+
+    async def begin(self, remote_port: int, most: int) -> None:
+        """`most`: bytes of a message that the remote takes."""
+        with suppress(ConnectionError):  # it is closing
+            await self.start(RTCSctpCapabilities(maxMessageSize=most), remote_port)
+
+    @property
+    def is_open(self) -> bool:
+        return self._channel.readyState == "open"
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._channel.bufferedAmount + sum(len(chunk.user_data) for chunk in self._outbound_queue)
+
+    def send(self, message: bytes) -> None:
+        """Only when it is open."""
+        self._channel.send(message)
+
+    async def _receive_data_chunk(self, chunk: Any) -> None:
+        await super()._receive_data_chunk(chunk)
+        if self._advertised_rwnd < self._lowest_window:
+            await self._abort()
+
+    async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
+        if stream_id == 0 and pp_id in _MESSAGES:
+            self._on_message(data)
+
+
 class SrtpPair:
     """The two SRTP sessions of one connected transport, as raw libsrtp contexts.
 
@@ -242,6 +296,10 @@ def check_contract() -> None:
     """Raises SeamBroken unless every private name is there and means what this module believes. Takes milliseconds."""
     for owner, names in (
         (RTCDtlsTransport, ("_do_handshake", "_recv_next", "_write_ssl", "_set_role", "_send_data", "start", "stop")),
+        (
+            RTCSctpTransport,
+            ("_receive_data_chunk", "_receive", "_abort", "_data_channel_add_negotiated", "start", "stop"),
+        ),
         (RTCCertificate, ("_create_ssl_context", "getFingerprints", "generateCertificate")),
         (SSL.Connection, ("set_ciphertext_mtu", "bio_read", "get_selected_srtp_profile")),
         (libsrtp.lib, ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp", "srtp_unprotect_rtcp")),

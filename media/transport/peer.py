@@ -4,7 +4,7 @@ A peer is found by the user name of its first check, then by its address. The ha
 check (waiting for nomination costs a browser 50 ms). The address may change at any time by a nominated check from
 another one. A peer that gives no authentic sign of life is closed by `Sfu`'s sweep; a closed tab says nothing.
 
-What the decrypted packets mean is not known here: they go to the two callbacks.
+What the decrypted packets mean is not known here: they go to the callbacks.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from media.drops import Drop, Drops
 from media.errors import BadDescription
 from media.forwarding.fan_out import FanOut
+from media.sdp.writing import MAX_MESSAGE
 from media.transport import gnutls_client
 from media.transport.aiortc_seam import (
     REPLAYED,
+    DataAssociation,
     DtlsClient,
     DtlsServer,
     NodeCertificate,
@@ -40,8 +43,14 @@ __all__ = ["Peer"]
 
 logger = logging.getLogger(__name__)
 
-MAX_DTLS_WAITING = 32
-"""Datagrams; a handshake has ten, and data channels are not here yet."""
+MAX_DTLS_WAITING = 64
+"""Datagrams: a handshake has ten, a message of a data channel up to fifteen."""
+MAX_DATA_WAITING = 64 << 10
+"""Bytes of messages that may wait for a slow viewer."""
+MAX_DATA_UNFINISHED = 256 << 10
+"""Bytes of messages of which parts have not come."""
+DATA_RESENDS = 3
+"""How often a message is tried again; it waits for no other one, so that costs no delay to those behind it."""
 MAX_ADDRESSES = 8
 """Validated addresses of one peer: a browser checks from each of its interfaces."""
 HANDSHAKE_TIMEOUT = 15.0
@@ -72,6 +81,7 @@ class Peer:
         self.on_rtcp: Callable[[bytes, float], None] = _ignore
         self.on_connected: Callable[[], None] = _nothing
         self.on_moved: Callable[[], None] = _nothing
+        self.on_data: Callable[[bytes], None] = _ignore
         self.on_closed: Callable[[str], None] = _ignore
         self.on_ending: Callable[[asyncio.Task[None]], None] = _ignore
 
@@ -97,6 +107,10 @@ class Peer:
         self._wire = _DtlsWire(self)
         self._dtls: DtlsServer | DtlsClient | GnutlsClient | None = None
         self._task: asyncio.Task[None] | None = None
+        self._data: DataAssociation | None = None
+        self._data_port: int | None = None
+        self._data_most = 0
+        self._data_task: asyncio.Task[None] | None = None
         self._first_check = asyncio.Event()
         clients[self.ufrag.encode()] = self
 
@@ -112,6 +126,29 @@ class Peer:
             self._task = asyncio.create_task(self._run(self._dtls, fingerprint))
         elif self.remote_fingerprint != fingerprint:
             raise BadDescription("the fingerprint changed: another certificate needs another connection")
+
+    def open_data(self, remote_port: int, most: int) -> bool:
+        """Opens the data channel when the handshake is done, or now. False when this connection cannot have one.
+        Harmless when repeated. `most`: bytes of a message that the remote takes."""
+        if not isinstance(self._dtls, DtlsServer | DtlsClient):
+            return False
+        if self._data_port is None:
+            self._data_port, self._data_most = remote_port, most
+            if self.srtp is not None:
+                self._begin_data()
+        return True
+
+    def send_data(self, message: bytes) -> None:
+        """Sends a message on the data channel, or drops it when too much waits there already."""
+        association = self._data
+        if association is None or not association.is_open or self.closed:
+            return
+        if len(message) > self._data_most:
+            self._drops.count(Drop.DATA_TOO_LONG)
+        elif association.waiting + len(message) > MAX_DATA_WAITING:
+            self._drops.count(Drop.DATA_SLOW)
+        else:
+            association.send(message)
 
     def close(self, reason: str) -> None:
         """Ends the connection, telling the peer by close_notify if there was a handshake."""
@@ -232,9 +269,29 @@ class Peer:
             return
         if pair is not None and not self.closed:
             self.srtp = pair
+            if self._data_port is not None:
+                self._begin_data()
             self.on_connected()
 
+    def _begin_data(self) -> None:
+        assert isinstance(self._dtls, DtlsServer | DtlsClient), "open_data has looked"
+        assert self._data_port is not None, "open_data has set it"
+        self._data = DataAssociation(self._dtls, self._take_data, resends=DATA_RESENDS, most=MAX_DATA_UNFINISHED)
+        begun = self._data.begin(self._data_port, self._data_most)
+        self._data_task = asyncio.get_running_loop().create_task(begun)
+
+    def _take_data(self, message: bytes) -> None:
+        if len(message) > MAX_MESSAGE:
+            self._drops.count(Drop.DATA_TOO_LONG)
+        else:
+            self.on_data(message)
+
     async def _end(self) -> None:
+        if self._data is not None:
+            if self._data_task is not None:
+                self._data_task.cancel()
+            with suppress(ConnectionError):
+                await self._data.stop()
         if self._dtls is not None:
             await self._dtls.stop()
         if self._task is not None:
@@ -243,8 +300,8 @@ class Peer:
             port.forget(address, self)
         self._addresses.clear()
         # Break the cycles: OpenSSL's memory is invisible to the collector, which would let hundreds of peers pile up.
-        self._dtls = self._task = self._wire.peer = None
-        self.on_rtp = self.on_rtcp = self.on_closed = self.on_ending = _ignore
+        self._dtls = self._task = self._data = self._data_task = self._wire.peer = None
+        self.on_rtp = self.on_rtcp = self.on_data = self.on_closed = self.on_ending = _ignore
         self.on_connected = self.on_moved = _nothing
 
 

@@ -28,6 +28,7 @@
  * | `room-lost` | `{error}`: the room could not be entered again after a lost connection |
  * | `published` | `{publications}`: the server has accepted these |
  * | `stream-added`, `stream-removed` | `{publication_id, userid, kind, source, mid, track}` |
+ * | `data` | `{userid, publication_id, data}`: a message came, as a Uint8Array |
  * | `quality` | see `quality()` |
  * | `error` | a LiveError from work that nobody awaits, such as publishing again after a failure |
  */
@@ -44,6 +45,9 @@ export { LiveError } from './errors.js';
 export { listDevices, openCamera, openCameraAndMicrophone, openMicrophone, openScreen } from './devices.js';
 
 const QUALITY_EVERY_MS = 1000;
+
+/** What a member receives in the beginning. */
+const WANTS = { audio: true, video: true, data: false };
 
 /** A sending side that ends is not published again more often than this. */
 const REPUBLISH_EVERY_MS = 5000;
@@ -71,7 +75,7 @@ export class LiveClient extends EventTarget {
   #request = (method, params) => this.#ask(method, params);
   #sending;
   #receiving;
-  #wants = { audio: true, video: true };
+  #wants = { ...WANTS };
   #meters = { up: new QualityMeter('up'), down: new QualityMeter('down') };
   #quality = null;
   #ticking = null;
@@ -83,7 +87,8 @@ export class LiveClient extends EventTarget {
     this.#sending = new Sending(
       this.#request, (publications) => this.#published(publications), () => this.#sendingEnded());
     this.#receiving = new Receiving(
-      this.#request, (stream) => this.#emit('stream-added', stream), (stream) => this.#emit('stream-removed', stream));
+      this.#request, (stream) => this.#emit('stream-added', stream), (stream) => this.#emit('stream-removed', stream),
+      (id, data) => this.#heard(id, data));
   }
 
   /** What comes in. @returns {Map<string, import('./receiving.js').Stream>} by publication_id */
@@ -259,12 +264,23 @@ export class LiveClient extends EventTarget {
   // ---- Receiving -------------------------------------------------------------------------------------------------
 
   /**
-   * What this member wants to receive; both in the beginning. Remembered over lost connections.
-   * @param {{audio: boolean, video: boolean}} wants
+   * What this member wants to receive: sound and pictures in the beginning, no messages. Remembered over lost connections.
+   * @param {{audio?: boolean, video?: boolean, data?: boolean}} wants  what is not named stays as it is
    */
-  async receive({ audio, video }) {
-    await this.#ask('media.receive', { audio, video });
-    this.#wants = { audio, video };
+  async receive(wants) {
+    const all = { ...this.#wants, ...wants };
+    this.#receiving.wantsData = all.data;
+    await this.#ask('media.receive', all);
+    this.#wants = all;
+  }
+
+  /**
+   * Sends a message to all in the room who receive messages: with low delay, in no order, and if the network is bad,
+   * never. Needs something that is being published.
+   * @param {string|Uint8Array} message  at most 16 KiB
+   */
+  sendData(message) {
+    return this.#sending.sendData(message);
   }
 
   /**
@@ -359,7 +375,9 @@ export class LiveClient extends EventTarget {
   }
 
   async #resumeReceiving() {
-    if (!this.#wants.audio || !this.#wants.video) await this.#ask('media.receive', this.#wants);
+    if (Object.keys(WANTS).some((kind) => this.#wants[kind] !== WANTS[kind])) {
+      await this.#ask('media.receive', this.#wants);
+    }
     if (this.#receiving.isBroken) await this.#receiving.reset();
   }
 
@@ -410,13 +428,21 @@ export class LiveClient extends EventTarget {
     if (!this.isSeated) this.#sending.stop();
     if (!room) {
       this.#receiving.stop();
-      this.#wants = { audio: true, video: true };
+      this.#wants = { ...WANTS };
+      this.#receiving.wantsData = false;
     }
     this.#emit('room', room);
     return room;
   }
 
   // ---- Inside: media ---------------------------------------------------------------------------------------------
+
+  #heard(id, data) {
+    const publication = this.room?.publications.find((candidate) => candidate.publication_id === id);
+    if (publication && publication.userid !== this.userid) {
+      this.#emit('data', { userid: publication.userid, publication_id: id, data });
+    }
+  }
 
   #published(publications) {
     if (this.room) this.#setRoom(withPublications(this.room, publications));

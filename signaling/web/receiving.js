@@ -6,6 +6,10 @@
  */
 
 import { delayBefore, pause } from './backoff.js';
+import { DATA_CHANNEL } from './sending.js';
+
+/** Characters of a publication's id, which stands before each message. */
+const ID_LENGTH = 20;
 
 /**
  * @typedef {object} Stream
@@ -24,6 +28,9 @@ export class Receiving {
   #request;
   #onAdded;
   #onRemoved;
+  #onData;
+  #data = null;
+  #wantsData = false;
   #pc = null;
   #revision = -1;
   #pending = null;
@@ -37,11 +44,13 @@ export class Receiving {
    * @param {(method: string, params?: object) => Promise<object>} request
    * @param {(stream: Stream) => void} onAdded
    * @param {(stream: Stream) => void} onRemoved
+   * @param {(publication_id: string, data: Uint8Array) => void} onData
    */
-  constructor(request, onAdded, onRemoved) {
+  constructor(request, onAdded, onRemoved, onData) {
     this.#request = request;
     this.#onAdded = onAdded;
     this.#onRemoved = onRemoved;
+    this.#onData = onData;
   }
 
   /** The connection, for statistics; null while nothing was offered. */
@@ -52,6 +61,12 @@ export class Receiving {
   /** Whether the server has to be asked to begin anew after the signaling connection was lost. */
   get isBroken() {
     return this.#owesAnswer || this.#pc?.connectionState === 'failed';
+  }
+
+  /** Whether messages are wanted; the server's next offer has the channel then. */
+  set wantsData(wanted) {
+    this.#wantsData = wanted;
+    if (this.#pc) this.#openData(this.#pc);
   }
 
   /** Takes a `media.offer`. One that is older than what was answered is ignored. */
@@ -125,7 +140,19 @@ export class Receiving {
       if (pc.connectionState === 'connected') this.#resets = 0;
       if (pc.connectionState === 'failed') this.reset();
     };
+    this.#openData(pc);
     return pc;
+  }
+
+  #openData(pc) {
+    if (!this.#wantsData || this.#data) return;
+    this.#data = pc.createDataChannel('tally', DATA_CHANNEL);
+    this.#data.binaryType = 'arraybuffer';
+    this.#data.onmessage = ({ data }) => {
+      const bytes = new Uint8Array(data);
+      const id = String.fromCharCode(...bytes.subarray(0, ID_LENGTH));
+      if (this.#wantsData) this.#onData(id, bytes.subarray(ID_LENGTH));
+    };
   }
 
   /** Makes `streams` what the offer says: first all that ended, then all that are new. */
@@ -153,6 +180,7 @@ export class Receiving {
   #closeConnection() {
     this.#pc?.close();
     this.#pc = null;
+    this.#data = null;
     for (const [id, stream] of [...this.streams]) this.#remove(id, stream);
   }
 }

@@ -24,6 +24,9 @@ const LAYERS = [
 /** A layer is not worth its encoding below this width. */
 const MIN_LAYER_WIDTH = 240;
 
+/** What both sides know of the data channel without saying so. */
+export const DATA_CHANNEL = { negotiated: true, id: 0, ordered: false, maxRetransmits: 3 };
+
 const KIND = { microphone: 'audio', camera: 'video', screen: 'video' };
 
 export class Sending {
@@ -35,6 +38,7 @@ export class Sending {
   #transceivers = new Map();
   #publications = new Map();
   #maxBitrate = DEFAULT_MAX_BITRATE;
+  #data = null;
   #turn = Promise.resolve();
 
   /**
@@ -101,6 +105,16 @@ export class Sending {
     });
   }
 
+  /**
+   * Sends a message to everybody who has asked for messages: unordered, soon or not at all. Needs something that is being
+   * published.
+   * @param {string|Uint8Array} message  at most 16 KiB; some fifty a second pass
+   */
+  async sendData(message) {
+    const channel = await this.#inTurn(() => this.#openData());
+    channel.send(message);
+  }
+
   /** Silences or blackens a source at once, then tells the room so that pages can show it. */
   async mute(source, muted) {
     const track = this.#tracks.get(source);
@@ -157,6 +171,24 @@ export class Sending {
       throw error;
     }
     return [...this.#publications.values()];
+  }
+
+  /** The data channel, made with the first message: who sends none has none. */
+  async #openData() {
+    if (!this.#pc) throw LiveError.local('closed');
+    if (!this.#data) {
+      this.#data = this.#pc.createDataChannel('tally', DATA_CHANNEL);
+      await this.#negotiate();
+    }
+    const channel = this.#data;
+    if (channel.readyState === 'connecting') {
+      await new Promise((resolve, reject) => {
+        channel.onopen = resolve;
+        channel.onclose = () => reject(LiveError.local('closed'));
+      });
+    }
+    if (channel.readyState !== 'open') throw LiveError.local('closed');
+    return channel;
   }
 
   #open() {
@@ -232,6 +264,7 @@ export class Sending {
   #close() {
     this.#pc?.close();
     this.#pc = null;
+    this.#data = null;
     this.#transceivers.clear();
     this.#publications.clear();
   }

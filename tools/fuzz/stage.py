@@ -178,6 +178,7 @@ class Connection:
     def __init__(self, outbox: Outbox, now: float) -> None:
         self.on_rtp: Callable[[bytearray, float], None] = lambda data, now: None
         self.on_rtcp: Callable[[bytes, float], None] = lambda data, now: None
+        self.on_data: Callable[[bytes], None] = lambda data: None
         self.on_connected: Callable[[], None] = lambda: None
         self.on_moved: Callable[[], None] = lambda: None
         self.on_closed: Callable[[str], None] = lambda reason: None
@@ -193,6 +194,12 @@ class Connection:
         if self.remote_fingerprint not in (None, fingerprint):
             raise BadDescription("the fingerprint changed")
         self.remote_fingerprint = fingerprint
+
+    def open_data(self, remote_port: int, most: int) -> bool:
+        return True
+
+    def send_data(self, message: bytes) -> None:
+        """Nobody listens."""
 
     def send_rtp(self, packet: bytes) -> None:
         _check_rtp(packet)

@@ -149,7 +149,7 @@ async def test_a_lost_connection_comes_back_with_login_and_room(page: Page, serv
         "state:connecting", "state:connected", "state:reconnecting", "state:connected",
     ]  # fmt: skip
     assert server.methods()[-3:] == ["login", "room.enter", "media.receive"]
-    assert server.asked[-1][1] == {"audio": True, "video": False}
+    assert server.asked[-1][1] == {"audio": True, "video": False, "data": False}
 
 
 async def test_a_room_that_is_gone_after_a_lost_connection_is_reported(page: Page, server: Server) -> None:
