@@ -217,7 +217,9 @@ class Viewer:
                 self._drop(slot)
                 self._wanted.remove(publication.id)
             elif slot.down is None:
-                slot.down = self._down(slot, publication, WireFormat.own(publication.codec), section)
+                redundancy = any(codec.redundancy is not None for codec in section.codecs)
+                wire = WireFormat.own(publication.codec, redundancy=redundancy)
+                slot.down = self._down(slot, publication, wire, section)
         self._settled = [publication.id if publication is not None else None for publication in offered]
         self.allocate(self._clock())
         if self._connected:
@@ -286,7 +288,7 @@ class Viewer:
     def _down(self, slot: _Slot, publication: Publication, wire: WireFormat, section: Section) -> DownTrack:
         offered_rtx = any(codec.retransmission is not None for codec in section.codecs)
         if not offered_rtx:
-            wire = WireFormat(wire.payload_type, None, wire.ids)
+            wire = replace(wire, retransmission=None)
         down = DownTrack(
             publication.kind, self.connection, wire, publication.rtx_ssrc, self._drops,
             self._resume_at.get(publication.id),

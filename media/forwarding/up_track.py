@@ -20,8 +20,9 @@ from media.rtp.history import History
 from media.rtp.losses import Losses
 from media.rtp.packets import PacketError, RtpPacket, remap_extensions, rewrite
 from media.rtp.picture_numbers import NOWHERE, places_of
+from media.rtp.redundancy import primary_of, rename_blocks
 from media.rtp.sequence import Unwrapper
-from media.sdp.codecs import AUDIO_LEVEL, EXTENSION_IDS, Codec
+from media.sdp.codecs import AUDIO_LEVEL, EXTENSION_IDS, RED, Codec
 
 __all__ = ["Forwarded", "UpTrack"]
 
@@ -185,8 +186,12 @@ class UpTrack:
 
     def receive(self, packet: RtpPacket, elements: Sequence[tuple[int, int, int]], now: float) -> Forwarded | None:
         """One packet of the primary stream, or unwrapped from a retransmission. `elements`: its extensions."""
-        if packet.payload_type != self._received.payload_type:
+        redundant = packet.payload_type == self._received.redundancy
+        if packet.payload_type != self._received.payload_type and not redundant:
             self._drops.count(Drop.UNKNOWN_PAYLOAD_TYPE)
+            return None
+        if redundant and primary_of(packet.data, packet.payload_start, packet.payload_stop) is None:
+            self._drops.count(Drop.BAD_RTP)
             return None
         number = self._track_number(packet.sequence, now)
         if number is None:
@@ -210,7 +215,9 @@ class UpTrack:
             return None
         number -= self._hidden
         remap_extensions(packet, elements, self._ids)
-        rewrite(packet.data, self.codec.payload_type, number, self.ssrc)
+        if redundant:
+            rename_blocks(packet.data, packet.payload_start, self.codec.payload_type)
+        rewrite(packet.data, RED if redundant else self.codec.payload_type, number, self.ssrc)
         more = self._find_key_frame is not None and not packet.marker
         picture_at, base_layer_at = self.places(packet)
         forwarded = Forwarded(bytes(packet.data), number, picture_at, base_layer_at, starts_key_frame=starts, more=more)
@@ -275,7 +282,8 @@ class UpTrack:
             return None
 
     def uses(self, payload_type: int) -> bool:
-        return payload_type in (self._received.payload_type, self._received.retransmission)
+        received = self._received
+        return payload_type in (received.payload_type, received.retransmission, received.redundancy)
 
     def is_retransmission(self, payload_type: int) -> bool:
         return payload_type == self._received.retransmission

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 __all__ = [
     "Codec", "EXTENSION_IDS", "KEPT", "TRANSPORT_CC", "MID", "RID", "REPAIRED_RID", "ABS_SEND_TIME", "AUDIO_LEVEL",
-    "DEPENDENCY_DESCRIPTOR",
+    "DEPENDENCY_DESCRIPTOR", "RED",
     "canonical", "clock_rate",
 ]  # fmt: skip
 
@@ -34,6 +34,10 @@ class Codec:
     """Payload type of its RTX, None without."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Of the fmtp line, keys in lower case."""
+    redundancy: int | None = None
+    """Payload type of RED that carries it (RFC 2198), None without."""
+    prefers_redundancy: bool = False
+    """RED stands before it."""
 
     @property
     def rtpmap(self) -> str:
@@ -45,6 +49,9 @@ class Codec:
 
 
 _CLOCKS = {"opus": 48000, "VP8": 90000, "VP9": 90000, "H264": 90000, "AV1": 90000}
+
+RED = 63
+"""Our payload type of redundant sound."""
 
 _H264_PROFILES = ("42e0", "4200", "4d00", "6400", "640c", "f400")
 """profile_idc and constraint flags of the profiles that browsers receive (RFC 6184 section 8.1)."""
@@ -59,7 +66,7 @@ def _numbering() -> dict[tuple[str, str], tuple[int, int | None]]:
         ("AV1", "0"): (45, 46),
         ("AV1", "1"): (47, 48),
     }
-    free = iter([*range(102, 111), *range(112, 128), *range(35, 45), *range(49, 64)])
+    free = iter([*range(102, 111), *range(112, 128), *range(35, 45), *range(49, 63)])
     for profile in _H264_PROFILES:
         for mode in "10":
             numbers["H264", profile + mode] = (next(free), next(free))
@@ -101,7 +108,11 @@ def canonical(codec: Codec) -> Codec | None:
     numbers = _NUMBERS.get((codec.name, variant))
     if numbers is None:
         return None
-    return replace(codec, payload_type=numbers[0], retransmission=numbers[1], parameters=kept)
+    redundancy = RED if codec.redundancy is not None else None
+    return replace(
+        codec, payload_type=numbers[0], retransmission=numbers[1], parameters=kept, redundancy=redundancy,
+        prefers_redundancy=False,
+    )  # fmt: skip
 
 
 _URN = "urn:ietf:params:rtp-hdrext:"

@@ -271,7 +271,12 @@ def _codecs(section: Section, rtpmaps: dict[int, re.Match[str]], fmtps: dict[int
     if section.kind not in ("audio", "video"):
         return []
     retransmissions: dict[int, int] = {}
+    redundancies: dict[int, int] = {}
     for payload_type, rtpmap in rtpmaps.items():
+        if rtpmap[2].lower() == "red" and section.kind == "audio":
+            carried = _number(next(iter(fmtps.get(payload_type, {})), "").partition("/")[0], 127)
+            if carried is not None and str(payload_type) in section.formats:
+                redundancies[carried] = payload_type
         if rtpmap[2].lower() == "rtx":
             apt = _number(fmtps.get(payload_type, {}).get("apt", ""), 127)
             if apt is not None:
@@ -285,13 +290,18 @@ def _codecs(section: Section, rtpmaps: dict[int, re.Match[str]], fmtps: dict[int
         name = _NAMES.get(rtpmap[2].lower())
         if name is None or (name == "opus") != (section.kind == "audio") or int(rtpmap[3]) != clock_rate(name):
             continue
+        redundancy = redundancies.get(number)
         found.append(
             Codec(
                 section.kind, name, int(rtpmap[3]), int(rtpmap[4] or 1), number, retransmissions.get(number),
-                fmtps.get(number, {}),
+                fmtps.get(number, {}), redundancy, _stands_before(redundancy, text, section),
             )
         )  # fmt: skip
     return found
+
+
+def _stands_before(payload_type: int | None, text: str, section: Section) -> bool:
+    return payload_type is not None and section.formats.index(str(payload_type)) < section.formats.index(text)
 
 
 def _transport(sections: list[Section], session: Section) -> Description:

