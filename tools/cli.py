@@ -68,26 +68,32 @@ def _where(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _sending(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how packets leave."""
+    twin = click.option(
+        "--fan-out",
+        default="auto",
+        show_default=True,
+        envvar="TALLY_FAN_OUT",
+        type=click.Choice(["auto", "pure", "compiled"]),
+        help="Which twin sends packets: auto takes the compiled one where it was built.",
+    )
+    offload = click.option(
+        "--segment-offload/--no-segment-offload",
+        default=True,
+        show_default=True,
+        envvar="TALLY_SEGMENT_OFFLOAD",
+        help="Give the kernel a frame's packets to one viewer as one message (UDP GSO), where it can.",
+    )
+    return twin(offload(command))
+
+
 @main.command()
 @_where
 @click.option(
     "--production", is_flag=True, envvar="TALLY_PRODUCTION", help="Make no demo app and give no credentials away."
 )
-@click.option(
-    "--fan-out",
-    default="auto",
-    show_default=True,
-    envvar="TALLY_FAN_OUT",
-    type=click.Choice(["auto", "pure", "compiled"]),
-    help="Which twin sends packets: auto takes the compiled one where it was built.",
-)
-@click.option(
-    "--segment-offload/--no-segment-offload",
-    default=True,
-    show_default=True,
-    envvar="TALLY_SEGMENT_OFFLOAD",
-    help="Give the kernel a frame's packets to one viewer as one message (UDP GSO); compiled twin only.",
-)
+@_sending
 @click.option(
     "--media-over",
     default="both",
@@ -292,12 +298,13 @@ def bench() -> None:
     metavar="KBPS",
     help="Of the publisher's video.",
 )
+@_sending
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object in the last line.")
-def forward(viewers: int, seconds: float, bitrate: int, as_json: bool) -> None:
+def forward(viewers: int, seconds: float, bitrate: int, fan_out: str, segment_offload: bool, as_json: bool) -> None:
     """CPU of the server per forwarded packet, beside a bare loop of rewrite, protect and sendmmsg."""
     from tools.bench import forward as subject
 
-    _bench(lambda: subject.run(viewers, seconds, bitrate, _progress), as_json)
+    _bench(lambda: subject.run(viewers, seconds, bitrate, fan_out, segment_offload, _progress), as_json)
 
 
 @bench.command()

@@ -19,6 +19,9 @@ __all__ = ["Audience", "Burst", "Receiver", "Shift", "NO_SHIFT", "MAX_BURST"]
 
 MAX_BURST = 32
 """Packets of one burst: what one turn of the loop usually reads of a publisher, and a ring's share of each viewer."""
+MAX_PADDING = 32
+"""Bytes that a packet may be padded by: more would be a waste. Browsers' packets of a frame differ by one."""
+_PADDING = 0x20  # the P bit of an RTP header
 
 
 class Shift(NamedTuple):
@@ -83,13 +86,14 @@ class Audience:
 class Burst:
     """Packets that follow each other to the same audience. Grows until it is begun to be sent."""
 
-    __slots__ = ("base_layer_at", "is_rtcp", "packets", "picture_at")
+    __slots__ = ("_joined", "base_layer_at", "is_rtcp", "packets", "picture_at")
 
     def __init__(self, *, is_rtcp: bool) -> None:
         self.is_rtcp = is_rtcp
         self.packets: list[bytes] = []
         self.picture_at: list[int] = []
         self.base_layer_at: list[int] = []
+        self._joined: list[int] | None = None
 
     def __len__(self) -> int:
         return len(self.packets)
@@ -99,3 +103,45 @@ class Burst:
         self.packets.append(packet)
         self.picture_at.append(picture_at)
         self.base_layer_at.append(base_layer_at)
+
+    def messages(self, *, joined: bool) -> list[int]:
+        """How the packets go into messages for each viewer: the number of each message's first packet.
+
+        `joined`: for segment offload, packets that are about equally long go together. All but the last of a message
+        are made equally long by RTP padding (RFC 3550 section 5.1); the last may be shorter. Asked when the burst has
+        begun to be sent: it does not grow any more."""
+        if not joined or self.is_rtcp:
+            return list(range(len(self.packets)))
+        if self._joined is None:
+            self._joined = self._join()
+        return self._joined
+
+    def _join(self) -> list[int]:
+        packets, firsts, at = self.packets, [], 0
+        while at < len(packets):
+            firsts.append(at)
+            stop = self._stop(at)
+            longest = max(map(len, packets[at:stop]))
+            packets[at : stop - 1] = [_padded(packet, longest) for packet in packets[at : stop - 1]]
+            at = stop
+        return firsts
+
+    def _stop(self, at: int) -> int:
+        """The number of the first packet that cannot be in one message with number `at`."""
+        packets = self.packets
+        longest = shortest = len(packets[at])
+        for number in range(at + 1, len(packets)):
+            size = len(packets[number])
+            if (packets[at][0] | packets[number][0]) & _PADDING or size - shortest > MAX_PADDING:
+                return number
+            if longest - size > MAX_PADDING:
+                return number + 1
+            longest, shortest = max(longest, size), min(shortest, size)
+        return len(packets)
+
+
+def _padded(packet: bytes, size: int) -> bytes:
+    more = size - len(packet)
+    if not more:
+        return packet
+    return bytes((packet[0] | _PADDING,)) + packet[1:] + bytes(more - 1) + bytes((more,))

@@ -1,8 +1,8 @@
 """The one way in which many packets leave: a burst for an audience, laid out, encrypted for each, sent in batches.
 
 There are two twins behind it. The pure one (`send_ring.SendRing`: cffi and numpy) is always there and is the oracle;
-the compiled one (`compiled_sender.CompiledSender`: C) is used where it was built and does the same, byte for byte, but
-for the padding that segment offload needs. Nobody else knows which one runs.
+the compiled one (`compiled_sender.CompiledSender`: C) is used where it was built and does the same, byte for byte.
+Nobody else knows which one runs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def chosen_twin(wanted: str) -> str:
 
 
 def make_sender(sock: socket.socket, drops: Drops, *, twin: str = "auto", offload: bool = False) -> BatchSender:
-    """A sender for `sock`. `offload`: UDP segment offload, which only the compiled twin can use."""
+    """A sender for `sock`. `offload`: UDP segment offload, where the system has it."""
     if chosen_twin(twin) == "compiled":
         return CompiledSender(sock, drops, offload=offload)
-    return SendRing(sock, drops)
+    return SendRing(sock, drops, offload=offload)

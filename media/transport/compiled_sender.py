@@ -73,7 +73,8 @@ class CompiledSender:
         """See BatchSender."""
         if audience is not self._audience_of:
             self._take(audience)
-        packets, given = burst.packets, self._burst
+        given, firsts = self._burst, burst.messages(joined=self.offloads)
+        packets = burst.packets
         given.count = len(packets)
         given.is_rtcp = burst.is_rtcp
         pointers = [self._ffi.from_buffer("uint8_t[]", packet) for packet in packets]  # kept until the call is over
@@ -81,6 +82,8 @@ class CompiledSender:
         given.sizes[0 : len(packets)] = [len(packet) for packet in packets]
         given.picture_at[0 : len(packets)] = burst.picture_at
         given.base_layer_at[0 : len(packets)] = burst.base_layer_at
+        given.messages = len(firsts)
+        given.first[0 : len(firsts) + 1] = [*firsts, len(packets)]
         most = max(1, MOST_PACKETS // len(packets))
         stop = int(self._lib.tally_send(self._sender, self._audience, given, start, most, self._result))
         self._count()

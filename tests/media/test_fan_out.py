@@ -18,7 +18,7 @@ from media.rtp.packets import RtpPacket
 from media.transport import send_ring
 from media.transport.aiortc_seam import pointer_of
 from media.transport.batch_sender import BatchSender, chosen_twin, make_sender
-from media.transport.compiled_sender import CompiledSender, is_available
+from media.transport.compiled_sender import is_available
 from media.transport.send_ring import Name
 
 GCM = pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM
@@ -197,18 +197,21 @@ def test_whom_the_system_refuses_is_passed_over(make: MakeSender, ears: list[Ear
 
 
 @pytest.mark.skipif("compiled" not in TWINS, reason="the compiled twin was not built here")
-def test_the_twins_send_the_same_bytes(sock: socket.socket) -> None:
+@pytest.mark.parametrize("offload", [False, True])
+def test_the_twins_send_the_same_bytes(sock: socket.socket, offload: bool) -> None:
     """Encrypted, with and without shifts, for packets of many shapes: the pure twin is the oracle."""
     keys = [secrets.token_bytes(28) for _ in range(4)]
     shifts = [Shift(), Shift(1, 2, 3), Shift(40000, 20000, 200), Shift(-1, -1, -1)]
-    shapes = [(packet_of(number, 20 + 37 * number), 14 * (number % 2), 16 * (number % 3 > 1)) for number in range(30)]
+    shapes = [(packet_of(n, 20 + 37 * n // (1 + n % 4)), 14 * (n % 2), 16 * (n % 3 > 1)) for n in range(30)]
     heard: dict[str, list[list[bytes]]] = {}
     for twin in TWINS:
         crowd = [Ear(key) for key in keys]
         burst = Burst(is_rtcp=False)
         for packet, picture_at, base_layer_at in shapes:
             burst.add(packet, picture_at, base_layer_at)
-        make_sender(sock, Drops(), twin=twin, offload=False).send(Audience(crowd, shifts), burst, 0)
+        audience, at, sender = Audience(crowd, shifts), 0, make_sender(sock, Drops(), twin=twin, offload=offload)
+        while at < len(crowd):
+            at = sender.send(audience, burst, at)
         heard[twin] = [[ear.socket.recv(2048) for _ in shapes] for ear in crowd]
         for ear in crowd:
             ear.socket.close()
@@ -219,19 +222,86 @@ def test_the_twins_send_the_same_bytes(sock: socket.socket) -> None:
 # Segment offload
 
 
-@pytest.mark.skipif("compiled" not in TWINS, reason="the compiled twin was not built here")
-def test_offloaded_segments_carry_the_same_packets(sock: socket.socket, ears: list[Ear]) -> None:
-    """Runs that differ by little are padded (RFC 3550 section 5.1); what differs by more goes alone."""
-    sizes = [1100, 1101, 1100, 700, 1101, 1100, 40]
+@pytest.fixture(params=TWINS)
+def offloading(request: pytest.FixtureRequest, sock: socket.socket) -> Callable[..., Any]:
+    return lambda drops, other=None: make_sender(other or sock, drops, twin=request.param, offload=True)
+
+
+def test_packets_that_are_about_equally_long_are_one_message() -> None:
+    """Runs that differ by little are padded (RFC 3550 section 5.1); a shorter one ends the message."""
+    sizes = [1100, 1101, 1100, 700, 1101, 1100, 40, 41, 900]
     packets = [packet_of(number, size) for number, size in enumerate(sizes)]
-    sender = CompiledSender(sock, Drops(), offload=True)
+    burst = burst_of(*packets)
+
+    assert burst.messages(joined=False) == list(range(9))
+    assert burst.messages(joined=True) == [0, 4, 7, 8]
+    assert [len(packet) - 12 for packet in burst.packets] == [1101, 1101, 1101, 700, 1101, 1101, 40, 41, 900]
+    assert [unpadded(packet) for packet in burst.packets] == packets
+    assert burst.messages(joined=False) == list(range(9))
+
+
+def test_packets_that_are_padded_already_go_alone() -> None:
+    padded = bytes((0xA0,)) + packet_of(1)[1:-1] + b"\x05"
+    burst = burst_of(packet_of(0), padded, padded, packet_of(3, 899), packet_of(4))
+
+    assert burst.messages(joined=True) == [0, 1, 2, 3]
+    assert burst.packets[1] == padded
+
+
+def test_offloaded_segments_carry_the_same_packets(offloading: Callable[..., Any], ears: list[Ear]) -> None:
+    packets = [packet_of(number, size) for number, size in enumerate([1100, 1101, 1100, 700, 1101, 1100, 40])]
+    sender = offloading(Drops())
     sender.send(Audience(ears), burst_of(*packets), 0)
 
     for ear in ears:
         assert [unpadded(ear.hear()) for _ in packets] == packets
         assert ear.heard_nothing_more()
     assert sender.packets_sent == len(ears) * len(packets)
+    assert sender.octets_sent > sum(map(len, packets)) * len(ears)
     assert sender.offloads
+
+
+def test_messages_of_another_shape_follow_each_other(offloading: Callable[..., Any], ears: list[Ear]) -> None:
+    sender, audience = offloading(Drops()), Audience(ears)
+    shapes = [[900, 900, 40], [80], [300, 900], [900, 900, 40], [80, 80]]
+    expected = []
+    for number, sizes in enumerate(shapes):
+        packets = [packet_of(10 * number + index, size) for index, size in enumerate(sizes)]
+        sender.send(audience, burst_of(*packets), 0)
+        expected += packets
+
+    for ear in ears:
+        assert [unpadded(ear.hear()) for _ in expected] == expected
+
+
+def test_a_system_without_offload_gets_every_segment_alone(
+    offloading: Callable[..., Any], sock: socket.socket, ears: list[Ear]
+) -> None:
+    """The kernel refuses to cut where checksums cannot be left to it: as here, where they are switched off."""
+    sock.setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK
+    drops, packets = Drops(), [packet_of(number) for number in range(4)]
+    sender = offloading(drops)
+    sender.send(Audience(ears), burst_of(*packets), 0)
+    sender.send(Audience(ears), burst_of(*packets), 0)
+
+    assert not sender.offloads
+    for ear in ears:
+        assert [ear.hear() for _ in packets] == packets
+    assert sender.packets_sent == 2 * len(ears) * len(packets)
+    assert drops[Drop.SEND_FAILED] == 0
+
+
+def test_one_bad_address_does_not_end_the_offload(offloading: Callable[..., Any], ears: list[Ear]) -> None:
+    nobody, nowhere = Ear(secrets.token_bytes(28)), Name(socket.AF_INET, ("127.0.0.1", 0))
+    nobody.name_pointer = nowhere.pointer
+    drops, packets = Drops(), [packet_of(number) for number in range(4)]
+    sender = offloading(drops)
+    sender.send(Audience([ears[0], nobody, ears[1]]), burst_of(*packets), 0)
+
+    assert sender.offloads
+    assert drops[Drop.SEND_FAILED] == 4
+    assert [ears[1].hear() for _ in packets] == packets
+    nobody.socket.close()
 
 
 def test_a_twin_that_is_not_there_cannot_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,9 +26,11 @@ import aiohttp
 import uvloop
 
 from signaling import usersig
+from tools.load.session import Refused
 from tools.load.whip import Publisher, Viewer
 
 DEADLINE = 60.0
+ASK_AGAIN = 1.0
 TOKEN_FOR = 3600
 
 
@@ -55,11 +57,18 @@ class Audience:
         requests = self.publisher.key_frame_requests
         gate = asyncio.Semaphore(at_once)
 
+        began = time.monotonic()
+
         async def start(viewer: Viewer) -> None:
             async with gate:
-                await viewer.start()
+                while True:
+                    try:
+                        return await viewer.start()
+                    except Refused as refused:  # a server that is too busy says so, and is asked again
+                        if refused.status != 503 or time.monotonic() - began > DEADLINE:
+                            raise
+                        await asyncio.sleep(ASK_AGAIN)
 
-        began = time.monotonic()
         await asyncio.gather(*(start(viewer) for viewer in new))
         connected = time.monotonic() - began
         self._viewers += new

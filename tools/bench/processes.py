@@ -136,12 +136,12 @@ class Node:
 
 
 @contextmanager
-def node(core: int) -> Iterator[Node]:
-    """`tally serve` on free ports with an app of the large-scale edition, pinned to `core`."""
+def node(core: int, *options: str) -> Iterator[Node]:
+    """`tally serve` on free ports with an app of the large-scale edition, pinned to `core`; `options` are its own."""
     with tempfile.TemporaryDirectory(prefix="tally-bench-") as folder:
         app, secret = asyncio.run(_prepare(Path(folder)))
         command = [sys.executable, "-m", "tools.cli", "serve", "--data", folder, "--port", "0", "--production"]
-        process = subprocess.Popen([*command, "--log-level", "warning"], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([*command, "--log-level", "warning", *options], stdout=subprocess.PIPE, text=True)
         try:
             os.sched_setaffinity(process.pid, {core})
             assert process.stdout is not None

@@ -38,6 +38,8 @@ typedef struct {
     int sizes[32];
     int picture_at[32];        /* offsets, 0 for none */
     int base_layer_at[32];
+    int messages;              /* for each viewer */
+    int first[33];             /* of each message, the number of its first packet; and the end */
 } tally_burst;
 
 typedef struct {

@@ -4,8 +4,8 @@
  * by one thread at a time, because this code runs between two turns of the event loop.
  *
  * Viewers are served one after the other, each with all packets of the burst, so that its context stays in the cache.
- * With segment offload (UDP_SEGMENT) packets of one viewer that are about equally long become one message: the kernel
- * cuts it into datagrams. For that they are made equally long by RTP padding (RFC 3550 section 5.1).
+ * With segment offload (UDP_SEGMENT) the kernel cuts a message into datagrams: its packets are equally long but for the
+ * last one, which may be shorter.
  */
 
 #include <errno.h>
@@ -17,8 +17,6 @@
 enum {
     SLOTS = 128,       /* datagrams of one batch: their bytes stay in a second-level cache */
     STRIDE = 1536,     /* bytes of one datagram at most, with libsrtp's tag */
-    MAX_BURST = 32,
-    MAX_PADDING = 32,  /* bytes: more would be a waste; browsers' packets of a frame differ by one */
     SEGMENT_OPTION = 103 /* UDP_SEGMENT of linux/udp.h */
 };
 
@@ -38,13 +36,6 @@ struct tally_sender {
     struct mmsghdr messages[SLOTS];
     control_t controls[SLOTS];
     uint8_t memory[SLOTS * STRIDE];
-};
-
-/* How the packets of a burst go into messages: the same for every viewer. */
-struct plan {
-    int count;
-    int first[MAX_BURST + 1]; /* of each message, the number of its first packet */
-    int padding[MAX_BURST];   /* bytes to be added to each packet */
 };
 
 tally_sender *tally_sender_new(int fd, int name_size, tally_protect protect, tally_protect protect_rtcp, int offload)
@@ -81,34 +72,8 @@ static void write16(uint8_t *at, uint16_t value)
     at[1] = (uint8_t)value;
 }
 
-static void make_plan(struct plan *plan, const tally_burst *burst, int offload)
-{
-    memset(plan->padding, 0, sizeof plan->padding);
-    plan->count = 0;
-    int at = 0;
-    while (at < burst->count) {
-        plan->first[plan->count++] = at;
-        int longest = burst->sizes[at], shortest = longest, stop = at + 1;
-        while (offload && !burst->is_rtcp && stop < burst->count) {
-            int size = burst->sizes[stop];
-            int most = size > longest ? size : longest, least = size < shortest ? size : shortest;
-            int padded = burst->packets[stop][0] & 0x20 || burst->packets[at][0] & 0x20;
-            if (most - least > MAX_PADDING || padded)
-                break;
-            longest = most;
-            shortest = least;
-            stop++;
-        }
-        for (int index = at; index < stop && stop - at > 1; index++)
-            if (index < stop - 1 || burst->sizes[index] > longest) /* the last one may be shorter as it is */
-                plan->padding[index] = longest - burst->sizes[index];
-        at = stop;
-    }
-    plan->first[plan->count] = burst->count;
-}
-
 /* One packet for one viewer, in clear; answers its size. */
-static int lay(uint8_t *to, const tally_burst *burst, int index, int padding, const tally_audience *audience, int viewer)
+static int lay(uint8_t *to, const tally_burst *burst, int index, const tally_audience *audience, int viewer)
 {
     int size = burst->sizes[index];
     memcpy(to, burst->packets[index], (size_t)size);
@@ -119,12 +84,6 @@ static int lay(uint8_t *to, const tally_burst *burst, int index, int padding, co
             write16(to + picture, (uint16_t)(read16(to + picture) - audience->pictures[viewer]) | 0x8000);
         if (base_layer)
             to[base_layer] = (uint8_t)(to[base_layer] - audience->base_layers[viewer]);
-    }
-    if (padding) {
-        memset(to + size, 0, (size_t)padding);
-        to[0] |= 0x20;
-        size += padding;
-        to[size - 1] = (uint8_t)padding;
     }
     return size;
 }
@@ -151,9 +110,10 @@ static void address(tally_sender *sender, int message, const tally_audience *aud
     }
 }
 
-/* A message whose segments the system will not cut for us: each alone. */
+/* A message whose segments the system did not cut for us: each alone. Answers how many were sent. */
 static int send_segments(tally_sender *sender, struct msghdr *header, int segments, tally_result *result)
 {
+    int sent = 0;
     uint16_t size;
     memcpy(&size, CMSG_DATA(CMSG_FIRSTHDR(header)), sizeof size);
     uint8_t *at = header->msg_iov->iov_base;
@@ -163,11 +123,12 @@ static int send_segments(tally_sender *sender, struct msghdr *header, int segmen
         if (sendto(sender->fd, at, length, MSG_DONTWAIT, header->msg_name, header->msg_namelen) < 0) {
             result->send_failed++;
         } else {
+            sent++;
             result->sent++;
             result->octets += (long long)length;
         }
     }
-    return 0;
+    return sent;
 }
 
 /* Sends messages, passing over those the system refuses; remembers the rest when the socket is full. */
@@ -190,8 +151,8 @@ static void transmit(tally_sender *sender, int at, int stop, tally_result *resul
         if (errno == EINTR)
             continue;
         if (sender->segments[at] > 1) {
-            sender->offload = 0; /* this system or this path cannot do it */
-            send_segments(sender, &sender->messages[at].msg_hdr, sender->segments[at], result);
+            if (send_segments(sender, &sender->messages[at].msg_hdr, sender->segments[at], result))
+                sender->offload = 0; /* it was not the address: this system or this path cannot do it */
         } else {
             result->send_failed++;
         }
@@ -204,22 +165,20 @@ static void transmit(tally_sender *sender, int at, int stop, tally_result *resul
 int tally_send(tally_sender *sender, const tally_audience *audience, const tally_burst *burst, int start, int most,
                tally_result *result)
 {
-    struct plan plan;
     tally_protect protect = burst->is_rtcp ? sender->protect_rtcp : sender->protect;
     int viewers = SLOTS / burst->count; /* of one batch */
     int stop = audience->count - start < most ? audience->count : start + most;
 
     memset(result, 0, sizeof *result);
-    make_plan(&plan, burst, sender->offload);
     while (start < stop && !result->blocked) {
         int used = 0, last = start + viewers < stop ? start + viewers : stop;
         uint8_t *to = sender->memory;
         for (; start < last; start++) {
-            for (int message = 0; message < plan.count; message++) {
+            for (int message = 0; message < burst->messages; message++) {
                 uint8_t *begin = to;
                 int segments = 0, segment = 0;
-                for (int index = plan.first[message]; index < plan.first[message + 1]; index++) {
-                    int length = lay(to, burst, index, plan.padding[index], audience, start);
+                for (int index = burst->first[message]; index < burst->first[message + 1]; index++) {
+                    int length = lay(to, burst, index, audience, start);
                     if (protect((void *)audience->contexts[start], to, &length)) {
                         result->protect_failed++;
                         continue;
