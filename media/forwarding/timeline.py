@@ -3,7 +3,8 @@
 Each layer of a simulcast counts from a random start. A viewer who is moved between layers must see one clock, so the
 server maps them all to that of the layer that came first. Two sender reports give the distance exactly (RFC 3550
 section 6.4.1: the same wall clock in both); until both are there, the arrival of the latest packets does, to some
-milliseconds. A layer's mapping changes only where a key frame starts, where nobody is in the middle of it.
+milliseconds. A layer's mapping changes only at the time of a key frame, and only while nothing of that time or later
+has come: packets of one frame must keep one time, in whatever order they come, or no browser puts them together.
 
 Layers also differ by one tick (11 us) in the order in which they are sent, so that frames of one picture in two layers
 never have equal times.
@@ -52,12 +53,13 @@ class Timeline:
 class LayerClock:
     """The clock of one layer."""
 
-    __slots__ = ("_offset", "_settled", "_timeline", "arrived", "arrived_at", "rank", "report")
+    __slots__ = ("_before", "_offset", "_since", "_timeline", "arrived", "arrived_at", "rank", "report")
 
     def __init__(self, timeline: Timeline, rank: int) -> None:
         self._timeline = timeline
+        self._since: int | None = None  # the time from which on the offset holds; None before there is one
         self._offset = 0
-        self._settled = False
+        self._before = 0  # the offset of what is older
         self.rank = rank
         self.arrived = 0
         """RTP time of the latest packet, and when it came."""
@@ -71,13 +73,17 @@ class LayerClock:
     def note_report(self, ntp: int, time: int) -> None:
         self.report = (ntp, time)
 
-    def settle(self) -> None:
-        """A key frame starts: from here on the mapping is what is known best by now."""
-        self._offset = self._timeline.offset_of(self)
-        self._settled = True
+    def settle(self, time: int) -> None:
+        """A key frame of `time` starts, and nothing of that time or later was mapped yet: from here on the mapping is
+        what is known best by now."""
+        offset = self._timeline.offset_of(self)
+        self._before = offset if self._since is None else self._offset
+        self._since, self._offset = time, offset
 
     def map(self, time: int) -> int:
         """The time that viewers see."""
-        if not self._settled:
-            self.settle()
-        return (time + self._offset) & _WRAP
+        if self._since is None:
+            self.settle(time)
+            return self.map(time)
+        is_older = (time - self._since) & _WRAP >= 0x80000000
+        return (time + (self._before if is_older else self._offset)) & _WRAP

@@ -325,8 +325,8 @@ class UpTrack:
     def _map_time(self, clock: LayerClock, packet: RtpPacket, starts: bool, number: int, now: float) -> None:
         if number == self._unwrap.newest:
             clock.note_arrival(packet.timestamp, now)
-        if starts:
-            clock.settle()
+            if starts:
+                clock.settle(packet.timestamp)
         packet.data[4:8] = clock.map(packet.timestamp).to_bytes(4, "big")
 
     def missing(self, now: float) -> list[int]:

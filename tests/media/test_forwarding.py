@@ -390,6 +390,28 @@ def test_a_switch_happens_at_a_key_frame_and_all_numbers_go_on() -> None:
     assert times == (1000, 4000, 7000, 10001, 13001), "one clock, and one tick between layers"
 
 
+def test_packets_of_a_key_frame_in_the_wrong_order_have_one_time() -> None:
+    low, high = layers_of(2)
+    high.receive(picture(50, 1, 1, key=True, time=700_000), (), 0.0)
+    low.receive(picture(1, 1, 1, key=True, time=0), (), 0.040)
+    ahead = low.receive(picture(3, 2, 2, time=3000), (), 0.075)
+    low.handle_sender_report(rtcp.SenderReport(1, 10 << 32, 0, 0, 0), 0.08)
+    high.handle_sender_report(rtcp.SenderReport(2, 10 << 32, 700_000, 0, 0), 0.08)
+    second = low.receive(picture(5, 3, 3, time=6000), (), 0.1)
+    start = low.receive(picture(4, 3, 3, key=True, time=6000), (), 0.23)
+    behind = low.receive(picture(2, 2, 2, time=3000), (), 0.24)
+    assert ahead and second and start and behind
+    assert start.starts_key_frame
+    assert second.time == start.time
+    assert ahead.time == behind.time
+
+    following = low.receive(picture(6, 4, 4, key=True, time=9000), (), 0.25)
+    late = low.receive(picture(7, 5, 5, time=9000), (), 0.26)
+    assert following and late
+    assert (following.time, late.time) == (709_000, 709_000), "what the reports say holds from the next key frame on"
+    assert following.time - start.time != 3000, "it was another mapping"
+
+
 def test_frames_of_one_moment_in_two_layers_do_not_both_go_to_a_viewer_in_the_wrong_order() -> None:
     outbox, (low, high) = Outbox(), layers_of(2)
     publication = publication_of(low, high)

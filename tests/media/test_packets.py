@@ -125,7 +125,7 @@ def test_on_a_lossy_way_each_request_is_made_twice() -> None:
     losses = Losses()
     losses.gap(5, 6, 0.0)
     asked = [moment for moment in range(1, 300) if losses.due(moment / 1000, doubled=True)]
-    assert asked[:4] == [10, 30, 30 + 120, 30 + 120 + 20]
+    assert asked[:4] == [10, 30, 10 + 120, 10 + 120 + 20]
     assert losses.missed == 1
 
 
@@ -142,6 +142,17 @@ def test_the_time_between_two_requests_follows_the_round_trip() -> None:
     assert losses.due(300.1) == [300]
     assert losses.due(300.1 + 0.35) == []
     assert losses.due(300.1 + 0.37) == [300]
+
+
+def test_the_round_trip_is_known_where_requests_are_made_twice_as_well() -> None:
+    losses = Losses()
+    for number in range(0, 200, 2):
+        now = float(number)
+        losses.gap(number, number + 1, now)
+        assert losses.due(now + REORDER, doubled=True) == [number]
+        assert losses.due(now + REORDER + 0.03, doubled=True) == [number]
+        assert losses.arrived(number, now + REORDER + 0.2)
+    assert abs(losses.round_trip - 0.2) < 0.001
 
 
 def test_asking_ends_after_some_tries_or_some_time() -> None:

@@ -37,6 +37,8 @@ class Impairment:
 
 
 CLEAR = Impairment()
+TICK = 1e-6
+"""Seconds between two packets at least."""
 
 
 class Link:
@@ -66,8 +68,8 @@ class Link:
             self._free_at += 8 * (len(data) + 28) / impairment.rate  # with IP and UDP headers
             at = self._free_at
         at += impairment.delay + impairment.jitter * self._random.random()
-        if not impairment.reorders:
-            at = self._last_at = max(at, self._last_at)
+        if not impairment.reorders:  # asyncio keeps the order of calls at different times only
+            at = self._last_at = max(at, self._last_at + TICK)
         self.passed += 1
         if at <= now:
             self._deliver(data)
