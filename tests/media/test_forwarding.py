@@ -400,14 +400,18 @@ def test_packets_of_a_key_frame_in_the_wrong_order_have_one_time() -> None:
     second = low.receive(picture(5, 3, 3, time=6000), (), 0.1)
     start = low.receive(picture(4, 3, 3, key=True, time=6000), (), 0.23)
     behind = low.receive(picture(2, 2, 2, time=3000), (), 0.24)
-    assert ahead and second and start and behind
+    assert ahead is not None
+    assert second is not None
+    assert start is not None
+    assert behind is not None
     assert start.starts_key_frame
     assert second.time == start.time
     assert ahead.time == behind.time
 
     following = low.receive(picture(6, 4, 4, key=True, time=9000), (), 0.25)
     late = low.receive(picture(7, 5, 5, time=9000), (), 0.26)
-    assert following and late
+    assert following is not None
+    assert late is not None
     assert (following.time, late.time) == (709_000, 709_000), "what the reports say holds from the next key frame on"
     assert following.time - start.time != 3000, "it was another mapping"
 
