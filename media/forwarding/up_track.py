@@ -330,12 +330,14 @@ class UpTrack:
         packet.data[4:8] = clock.map(packet.timestamp).to_bytes(4, "big")
 
     def missing(self, now: float) -> list[int]:
-        """The numbers to ask the publisher for now. A packet that never came can only be made good by a key frame."""
+        """The numbers to ask the publisher for now. A packet that never came can only be made good by a key frame, and
+        on a lossy way that is asked for as well before all hope is gone."""
         abandoned = self.losses.abandoned
-        numbers = self.losses.due(now, doubled=self.lossy)
+        numbers = self.losses.due(now, eager=self.lossy)
         if self.codec.kind != "video":
             return []
-        if self.losses.abandoned > abandoned:
+        key_frame = self._key_frame[0] if self._key_frame is not None else -1
+        if self.losses.abandoned > abandoned or (self.lossy and self.losses.stuck(key_frame, now)):
             self.key_frames.want()
         return numbers
 

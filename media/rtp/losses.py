@@ -5,15 +5,15 @@ Pure: numbers and `now` (monotonic seconds) in, numbers out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 __all__ = ["Losses"]
 
 MAX_MISSING = 512
 """Numbers remembered at once: a gap beyond that is a new start, not a loss."""
-MAX_TRIES = 20
+MAX_TRIES = 40
 MAX_AGE = 1.0
 """Seconds after which a packet would come too late to be shown anyway."""
+STUCK = 0.4
+"""Seconds: three requests in vain, on a usual way."""
 FIRST_ROUND_TRIP = 0.1
 PATIENCE = 1.2
 """Round trips before a number is asked for again."""
@@ -23,29 +23,15 @@ REORDER = 0.010
 """Seconds to wait before the first request: most late packets are only reordered."""
 
 
-@dataclass(slots=True)
-class _Missing:
-    """What is known of one number."""
-
-    since: float
-    asked_at: float = 0.0
-    """When the latest round began."""
-    rounds: int = 0
-    tries: int = 0
-    """Requests in all rounds."""
-    repeats: bool = False
-    """The request of this round is to be made once more."""
-
-
 class Losses:
     """The missing numbers of one stream."""
 
     __slots__ = ("_missing", "abandoned", "missed", "recovered", "round_trip")
 
     def __init__(self) -> None:
-        self._missing: dict[int, _Missing] = {}
+        self._missing: dict[int, tuple[float, float, int]] = {}  # number -> (missed at, asked at or to ask at, tries)
         self.round_trip = FIRST_ROUND_TRIP
-        """Seconds between asking and coming, as those show that came before they were asked for in a second round."""
+        """Seconds between asking and coming, as those show that came after they were asked for once."""
         self.missed = 0
         """Numbers asked for."""
         self.recovered = 0
@@ -61,7 +47,7 @@ class Losses:
             self._missing.clear()
             return False
         for number in range(start, stop):
-            self._missing[number] = _Missing(now)
+            self._missing[number] = (now, now + REORDER, 0)
         return True
 
     def arrived(self, number: int, now: float) -> bool:
@@ -69,34 +55,33 @@ class Losses:
         missed = self._missing.pop(number, None)
         if missed is None:
             return False
-        if missed.rounds == 1:
-            self.round_trip += 0.2 * (now - missed.asked_at - self.round_trip)
+        _, asked_at, tries = missed
+        if tries == 1:
+            self.round_trip += 0.2 * (min(MAX_AGE, now - asked_at) - self.round_trip)
         self.recovered += 1
         return True
 
-    def due(self, now: float, *, doubled: bool = False) -> list[int]:
-        """The numbers to ask for now, ascending; each is asked again after about a round trip, at most MAX_TRIES times.
-        `doubled`: on a lossy way each request is made twice.
+    def stuck(self, after: int, now: float) -> bool:
+        """Whether a number above `after` is missing so long that a key frame may well come sooner."""
+        return any(now - since > STUCK and number > after for number, (since, _, _) in self._missing.items())
 
-        To ask sooner would be in vain: a browser refuses what it sent within its own idea of the round trip."""
+    def due(self, now: float, *, eager: bool = False) -> list[int]:
+        """The numbers to ask for now, ascending; each is asked again after about a round trip, at most MAX_TRIES times.
+
+        `eager`: on a lossy way each is asked for at every call until it comes. A browser sends the same packet once in a
+        round trip as it knows it, and refuses what comes sooner: so it misses none of its chances, and nothing is sent in
+        vain."""
         if not self._missing:
             return []
         asked, lost = [], []
-        patience = max(MIN_WAIT, PATIENCE * self.round_trip)
-        for number, missing in self._missing.items():
-            if now - missing.since > MAX_AGE or missing.tries >= MAX_TRIES:
+        patience = MIN_WAIT if eager else max(MIN_WAIT, PATIENCE * self.round_trip)
+        for number, (since, at, tries) in self._missing.items():
+            if now - since > MAX_AGE or tries >= MAX_TRIES:
                 lost.append(number)
-            elif now >= (missing.asked_at + patience if missing.rounds else missing.since + REORDER):
+            elif now >= at + (patience if tries else 0.0):
                 asked.append(number)
-                self.missed += missing.rounds == 0
-                missing.asked_at = now
-                missing.rounds += 1
-                missing.tries += 1
-                missing.repeats = doubled
-            elif missing.repeats and now >= missing.asked_at + MIN_WAIT:
-                asked.append(number)
-                missing.tries += 1
-                missing.repeats = False
+                self.missed += tries == 0
+                self._missing[number] = (since, now, tries + 1)
         for number in lost:
             del self._missing[number]
         self.abandoned += len(lost)
