@@ -34,6 +34,7 @@ class Drop(Enum):
     NOT_LOUDEST = "sound of somebody who is not among the loudest that are forwarded"
     BLOCKED = "a picture larger than the edition allows"
     FAN_OUT_FULL = "more packets wait to be sent than may wait"
+    PACER_FULL = "more packets wait for one viewer's narrow way than may wait"
     PROTECT_FAILED = "libsrtp refused to encrypt for one viewer"
     SEND_FAILED = "the system refused to send to one viewer"
     NACK_GONE = "a retransmission of what is no longer remembered"

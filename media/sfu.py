@@ -18,6 +18,7 @@ from media.drops import Drop, Drops
 from media.errors import Overloaded
 from media.forwarding.loudness import Loudness
 from media.forwarding.messages import Delivery
+from media.forwarding.pacing import Pacing
 from media.forwarding.publication import Publication
 from media.forwarding.up_track import UpTrack
 from media.interface import (
@@ -104,6 +105,7 @@ class Sfu:
         self._unwatched: dict[UpTrack, float] = {}  # since when
         self._hearers: dict[str, dict[Viewer, None]] = {}  # of messages, by group
         self._delivery = Delivery(self.drops)
+        self._pacing = Pacing(self.drops, clock)
         self._overload = Overload()
         self._given_up = {"feedback": 0, "layers": 0, "joins": 0}
 
@@ -145,6 +147,7 @@ class Sfu:
         if self._endings:
             await asyncio.wait(self._endings, timeout=2)
         self._delivery.close()
+        self._pacing.close()
         self._streams.close()
         for port in self._ports:
             port.close()
@@ -252,7 +255,10 @@ class Sfu:
     def _viewer(self) -> Viewer:
         peer, endpoint = self._peer()
         identifier = f"down_{secrets.token_hex(8)}"
-        viewer = Viewer(identifier, peer, endpoint, self.drops, find=self._publications.get, clock=self._clock)
+        viewer = Viewer(
+            identifier, peer, endpoint, self.drops, find=self._publications.get, make_pacer=self._pacing.pacer,
+            clock=self._clock,
+        )  # fmt: skip
         viewer.modest = self._overload.shed >= Shed.LAYERS
         return viewer
 

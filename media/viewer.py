@@ -16,7 +16,9 @@ from media.errors import BadDescription, MediaRefused, UnsupportedCodec
 from media.forwarding.allocation import OVERHEAD, PAUSED, Rung, Track, allocate, needed_for_more
 from media.forwarding.bandwidth import Bandwidth, LossMeter
 from media.forwarding.down_track import DownTrack, Position
+from media.forwarding.fan_out import FanOut
 from media.forwarding.formats import WireFormat
+from media.forwarding.pacing import Pacer
 from media.forwarding.publication import Publication
 from media.forwarding.up_track import UpTrack
 from media.interface import StreamOffer
@@ -71,6 +73,7 @@ class Viewer:
         drops: Drops,
         *,
         find: Callable[[str], Publication | None],
+        make_pacer: Callable[[FanOut, float], Pacer],
         clock: Callable[[], float],
     ) -> None:
         # identity
@@ -112,6 +115,9 @@ class Viewer:
         self._ticked_at = 0.0
         self._owed = 0.0  # bytes of padding
         self._trying = 0.0  # bits per second in all, during a trial
+        self._shared_out: float | None = None  # the bandwidth for which layers were chosen last
+        self._make_pacer = make_pacer
+        self._pacer: Pacer | None = None  # while the budget is limited
         self._referred_at = float("-inf")
         self._clock = clock
         peer.on_rtcp = self._handle_rtcp
@@ -148,7 +154,9 @@ class Viewer:
         for slot in self._slots:
             if slot.down is not None and slot.publication is not None:
                 slot.publication.detach(slot.down)
+        self._pace(None)
         self._attach_all()
+        self._pace(self.bandwidth.budget)
 
     def receives(self, publication: Publication) -> bool:
         return any(slot.publication is publication and slot.down is not None for slot in self._slots)
@@ -293,6 +301,7 @@ class Viewer:
             publication.kind, self.connection, wire, publication.rtx_ssrc, self._drops,
             self._resume_at.get(publication.id),
         )  # fmt: skip
+        down.pacer = self._pacer if publication.kind == "video" else None
         self._by_ssrc[publication.ssrc] = down
         self._by_rtx.add(publication.rtx_ssrc)
         return down
@@ -302,7 +311,8 @@ class Viewer:
     def allocate(self, now: float, *, urgent: bool = False) -> None:
         """Chooses the layer of each track anew: something has changed. `urgent`: what is sent now is far too much."""
         slots, ladders, tracks = self._tracks(now)
-        for slot, ladder, rung in zip(slots, ladders, allocate(tracks, self.bandwidth.budget), strict=True):
+        self._shared_out = self.bandwidth.usable
+        for slot, ladder, rung in zip(slots, ladders, allocate(tracks, self._shared_out), strict=True):
             publication, down = slot.publication, slot.down
             assert publication is not None, "_tracks gives agreed slots only"
             assert down is not None, "_tracks gives agreed slots only"
@@ -318,23 +328,41 @@ class Viewer:
         """Tries whether more can be sent; called every few ten milliseconds while the budget is limited. False when it
         no longer is."""
         elapsed, self._ticked_at = min(0.1, now - self._ticked_at), now
-        before = self.bandwidth.budget
         _, _, tracks = self._tracks(now)
-        chosen = allocate(tracks, before)
+        chosen = allocate(tracks, self.bandwidth.usable)
         self._trying = self.bandwidth.trial(needed_for_more(tracks, chosen), now)
         if self._trying:
             self._pad((self._trying - self._sending()) / 8 * elapsed)
-        elif self.bandwidth.budget != before:
+        elif self.bandwidth.usable != self._shared_out:
             self.allocate(now)
         budget = self.bandwidth.budget
+        if budget is not None and self.bandwidth.repeats:
+            self._pace(max(budget, 2 * self._sending()))
+        else:
+            self._pace(max(budget, self._trying) if budget is not None else None)
         if budget is None:
             for down in self.down_tracks:
                 down.limit_resends(None)
-        elif self.bandwidth.loses_much and 2 * self._sending() <= budget:
+        elif self.bandwidth.repeats and self._sending() <= budget:
             for down in self.down_tracks:
                 if down.needs_key_frame:
                     down.repeat()
         return budget is not None
+
+    def _pace(self, budget: float | None) -> None:
+        """Pictures go out at the pace of `budget` from now on, or at once."""
+        before, fan_out = self._pacer, self.connection.fan_out
+        if before is not None and budget is not None:
+            before.set_budget(budget)
+            return
+        self._pacer = self._make_pacer(fan_out, budget) if budget is not None and fan_out is not None else None
+        if before is self._pacer:
+            return
+        if before is not None:
+            before.flush()
+        for slot in self._slots:
+            if slot.publication is not None and slot.down is not None and slot.kind == "video":
+                slot.publication.pace(slot.down, self._pacer)
 
     def _tracks(self, now: float) -> tuple[list[_Slot], list[list[UpTrack]], list[Track]]:
         slots = [slot for slot in self._slots if slot.down is not None and slot.publication is not None]
@@ -440,6 +468,7 @@ class Viewer:
         assert budget is not None, "a budget that fell is there"
         self._trying = self._owed = 0.0
         self._ticked_at = now
+        self._pace(budget)
         for down in self.down_tracks:
             down.limit_resends(budget * RESEND_SHARE)
         self.allocate(now, urgent=self._sending() > FAR_TOO_MUCH * budget)

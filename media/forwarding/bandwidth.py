@@ -24,8 +24,18 @@ MAX_WINDOW = 2.5
 
 LOSSY = 0.15
 """Fraction lost that is answered by sending less; below, retransmissions do."""
+MENDED = 0.10
+"""Fraction lost below which a lossy way is a usual one again."""
 VERY_LOSSY = 0.22
 """The same of a single window, during a trial."""
+WORSE = 0.08
+"""What a trial may add to the loss that was there before."""
+PROOFS = 3
+"""Windows of loss, while little is sent, after which it is taken for chance."""
+MUCH_WORSE = 0.2
+"""What sending twice may add to the loss; of thirty packets, chance does it hardly ever."""
+UNREPEATED = 10.0
+"""Seconds without another attempt after it did."""
 HOPELESS = 0.5
 """Fraction lost that no retransmission mends: less is sent whatever the reason."""
 SMOOTHING = 0.4
@@ -41,7 +51,7 @@ FLOOR = 50_000.0
 """Bits per second: a voice."""
 TRIAL = 1.2
 """Seconds of padding that prove a way good: a browser without losses reports once a second."""
-QUEUED = 0.15
+QUEUED = 0.08
 """Seconds by which a round trip grows when packets queue up."""
 PATIENCE = 1.0
 """Seconds without congestion before the first trial."""
@@ -84,11 +94,15 @@ class Bandwidth:
         "_estimate",
         "_grown_at",
         "_loss",
+        "_lossy",
         "_mild_at",
         "_patience",
         "_queueing",
+        "_repeating",
         "_round_trip",
+        "_still_lost",
         "_trial",
+        "_unrepeated_until",
         "budget",
     )
 
@@ -102,6 +116,10 @@ class Bandwidth:
         self._trial: float | None = None  # since when
         self._grown_at = float("-inf")
         self._loss = 0.0
+        self._lossy = False
+        self._still_lost: list[float] = []  # the shares lost in windows in which little was sent, and that once
+        self._repeating: float | None = None  # the share lost before
+        self._unrepeated_until = float("-inf")
         self._queueing = False
         self._round_trip = float("inf")  # the shortest
 
@@ -111,9 +129,18 @@ class Bandwidth:
         return self._estimate
 
     @property
-    def loses_much(self) -> bool:
-        """More is lost than retransmission mends in time."""
-        return self._loss >= LOSSY
+    def repeats(self) -> bool:
+        """More is lost than retransmission mends in time, and by chance, not for want of room: all is sent twice.
+
+        Chance it is when as much is lost after the smaller layer was chosen, when nothing queues up, and when sending
+        twice does not make it worse."""
+        return self._repeating is not None
+
+    @property
+    def usable(self) -> float | None:
+        """Bits per second of what is sent once, None for as much as there is: on a lossy way, there shall be room for
+        sending it twice."""
+        return self.budget / 2 if self.budget is not None and self._lossy else self.budget
 
     def note_estimate(self, bits: float, sending: float, now: float) -> bool:
         """The receiver's estimate came while `sending` bits per second were sent. True when the budget fell."""
@@ -132,8 +159,12 @@ class Bandwidth:
     def note_loss(self, fraction: float, sending: float, now: float) -> bool:
         """The share lost in a window. True when the budget fell. One bad window may be chance, except during a trial:
         of a hundred packets on a way that loses 10 %, sometimes 16 are lost."""
+        bearable = min(VERY_LOSSY, self._loss + WORSE)
         self._loss += SMOOTHING * (fraction - self._loss)
-        if self._loss < LOSSY and (self._trial is None or fraction < VERY_LOSSY):
+        if self._trial is None:  # what is lost in a trial may be its own fault
+            self._lossy = self._loss >= (MENDED if self._lossy else LOSSY)
+            self._consider_repeating(fraction, sending, now)
+        if self._loss < LOSSY and (self._trial is None or fraction < bearable):
             return False
         return self._congested(max(sending * (1 - fraction / 2), CAUTIOUS), now)
 
@@ -158,7 +189,7 @@ class Bandwidth:
         if needed <= self.budget:
             return 0.0
         if self._trial is None:
-            if now - self._calm_since < self._patience or self._loss >= LOSSY:
+            if now - self._calm_since < self._patience or self._lossy:
                 return 0.0
             self._trial = now
         if now - self._trial >= TRIAL:
@@ -168,6 +199,24 @@ class Bandwidth:
             self.budget = 1.02 * needed
             return 0.0
         return needed
+
+    def _consider_repeating(self, fraction: float, sending: float, now: float) -> None:
+        """A window has ended."""
+        if self._repeating is not None:
+            if not self._lossy or self._queueing:
+                self._repeating = None
+            elif fraction > self._repeating + MUCH_WORSE:
+                self._repeating = None
+                self._unrepeated_until = now + UNREPEATED
+            return
+        small = self.budget is not None and sending <= self.budget
+        if not small or fraction < LOSSY or self._queueing or now < self._unrepeated_until:
+            self._still_lost.clear()
+            return
+        self._still_lost.append(fraction)
+        if len(self._still_lost) >= PROOFS:
+            self._repeating = max(self._still_lost)
+            self._still_lost.clear()
 
     def _congested(self, bits: float, now: float) -> bool:
         self._calm_since = now

@@ -5,9 +5,10 @@ the track up again after a pause: then it makes the numbers go on where they wer
 of picture ids, and libsrtp never a gap of half the number space. What came before the change is not sent again: a key
 frame needs nothing older.
 
-A viewer may start in the past: with the latest key frame and all that followed it (`start` at an old packet, then
-`chase`). The frames of the past get times close before the present, so that they are decoded as fast as they come and
-nothing is shown late.
+A viewer may start in the past: with a key frame that came late or before the viewer did, and all that followed it
+(`start` at an old packet, then `chase`, then `go_live`). The frames of the past get times close before the present, so
+that they are decoded as fast as they come and nothing is shown late; and times after what the viewer has seen already,
+of another layer, so that time never runs backwards.
 
 Pure: numbers, bytes and `now` (monotonic seconds) in, bytes out.
 """
@@ -20,6 +21,7 @@ from typing import NamedTuple, Protocol
 from media.drops import Drop, Drops
 from media.forwarding.audience import NO_SHIFT, Shift
 from media.forwarding.formats import WireFormat
+from media.forwarding.pacing import Pacer
 from media.forwarding.up_track import Forwarded, UpTrack
 from media.rtp.packets import RtpPacket, retransmission
 from media.rtp.rtcp import ReportBlock
@@ -30,11 +32,15 @@ NACK_BUDGET = 400
 """Retransmissions one viewer may have in a second, per track: half of a 2.5 Mbit/s video."""
 SQUEEZE = 32
 """How much faster the past goes by: frames of 30 a second are 1 ms apart then."""
+MAX_LEAD = 0.2
+"""Seconds by which the times of the past may be put beyond the present, where the viewer has seen more of another layer
+than there is of this one."""
 MIN_RESEND = 0.03
 """Seconds before the same packet is sent again: a browser on a short way asks every 10 ms."""
 MAX_REPEATED = 24
 """Packets of one turn of repetition."""
 TIMES_OWED = 2
+_WRAP = 0xFFFFFFFF
 MAX_RESENT = 1024
 """Numbers of which it is remembered when they were sent again."""
 
@@ -49,6 +55,23 @@ class Position(NamedTuple):
     """RTP time of what was sent last."""
 
 
+class _Past(NamedTuple):
+    """Where the times of a viewer's past are put: close before `present` + `lead`."""
+
+    present: int
+    """RTP time of the newest frame when the viewer began."""
+    lead: int
+    """Ticks."""
+
+    def covers(self, time: int) -> bool:
+        return not _is_later(time, self.present)
+
+    def time(self, time: int) -> int:
+        """10 s become 0.3 s, and the order stays."""
+        age = (self.present - time) & _WRAP
+        return (self.present + self.lead - age // SQUEEZE) & _WRAP
+
+
 class _Peer(Protocol):
     def send_rtp(self, packet: bytes) -> None: ...
     def send_rtcp(self, packet: bytes) -> None: ...
@@ -58,9 +81,9 @@ class DownTrack:
     """State of one subscription of one viewer."""
 
     __slots__ = (
-        "_budget", "_budget_at", "_drops", "_first", "_kind", "_live_from", "_owed", "_present", "_repeated",
-        "_resends_per_second", "_resent", "_resume", "_round_trip", "_rtx_number", "format", "layer", "packets_resent",
-        "peer", "rtx_ssrc", "shift", "target",
+        "_budget", "_budget_at", "_drops", "_first", "_kind", "_live_from", "_owed", "_past", "_repeated",
+        "_resends_per_second", "_resent", "_resume", "_round_trip", "_rtx_number", "format", "layer", "pacer",
+        "packets_resent", "peer", "rtx_ssrc", "shift", "target",
     )  # fmt: skip
 
     def __init__(
@@ -75,12 +98,14 @@ class DownTrack:
         self.target: UpTrack | None = None
         """What it shall be sent; None for nothing."""
         self.shift = NO_SHIFT
+        self.pacer: Pacer | None = None
+        """What its packets pass on their way out while the viewer's bandwidth is limited."""
         self.packets_resent = 0
         self._kind = kind
         self._resume = resume
         self._first = 0  # the viewer's extended number at which the layer began
-        self._live_from = 0  # the layer's number before which times are those of a replay
-        self._present = 0  # RTP time of its end
+        self._past: _Past | None = None
+        self._live_from: int | None = 0  # the layer's number from which on nothing is past; None while it chases
         self._rtx_number = 0
         self._repeated = 0  # the viewer's extended number before which all was repeated that shall be
         self._resends_per_second = self._budget = float(NACK_BUDGET)
@@ -110,30 +135,24 @@ class DownTrack:
             newest.base_layer + 1 - shift.base_layer, newest.time,
         )  # fmt: skip
 
+    @property
+    def shares_from(self) -> int:
+        """The number, in its layer, from which on this viewer gets just what all others get."""
+        return max(self.first_number, self._live_from or 0)
+
     def can_start(self, layer: UpTrack, packet: Forwarded) -> bool:
-        """Whether the viewer may be moved to `layer` at `packet`: at a key frame later than what it has seen."""
+        """Whether the viewer may be moved to `layer` at `packet`: at a key frame."""
         if not self.needs_key_frame:
             return True
-        if not packet.starts_key_frame:
-            return False
-        if self.layer is None or self.layer.newest is None:
-            return True
-        return _is_later(packet.time, self.layer.newest.time)
+        return packet.starts_key_frame and self._past_of(layer, packet).lead <= MAX_LEAD * layer.codec.clock
 
-    def can_replay(self, layer: UpTrack, packet: Forwarded) -> bool:
-        """Whether the viewer, who is sent nothing now, may start in the past, at the key frame `packet`."""
-        if layer.newest is None:
-            return False
-        present = layer.newest.time
-        return self._resume is None or _is_later(_squeezed(packet.time, present), self._resume.time)
-
-    def start(self, layer: UpTrack, packet: Forwarded, *, replays: bool = False) -> None:
-        """`packet` of `layer` is the next one that this viewer gets. `replays`: it is one of the past."""
-        position = self.next_position
-        if replays and layer.newest is not None:
-            self._live_from, self._present = layer.newest.number + 1, layer.newest.time
-        else:
-            self._live_from = 0
+    def start(self, layer: UpTrack, packet: Forwarded) -> bool:
+        """`packet` of `layer` is the next one that this viewer gets. Whether it is in the past, so that the viewer has to
+        `chase` the others."""
+        position, past = self.next_position, self._past_of(layer, packet)
+        chases = layer.newest is not packet or past.lead > 0
+        self._past = past if chases and self.needs_key_frame else None
+        self._live_from = None if chases else 0
         if position is None:
             self.shift = NO_SHIFT
         else:
@@ -145,6 +164,16 @@ class DownTrack:
         self._first = packet.number - self.shift.number
         self._resent.clear()
         self._owed.clear()
+        return chases
+
+    def go_live(self, number: int) -> bool:
+        """The viewer has been sent all before `number` of its layer. Whether it may go on with all others: not in the
+        middle of a frame whose time was moved."""
+        if self._past is not None and self._past.lead and self.layer is not None and self.layer.newest is not None:
+            if self._past.covers(self.layer.newest.time):
+                return False
+        self._live_from = number
+        return True
 
     def chase(self, start: int, most: int) -> tuple[Sequence[Forwarded], int]:
         """What this viewer still has to get of what has passed: up to `most` packets from number `start` of its layer
@@ -153,7 +182,7 @@ class DownTrack:
         newest = self.layer.newest.number if self.layer.newest is not None else -1
         stop = min(newest + 1, start + most)
         found = (self.layer.history.get(number) for number in range(start, stop))
-        return [self._as_sent(packet) for packet in found if packet is not None], stop
+        return [self.as_sent(packet) for packet in found if packet is not None], stop
 
     def pause(self) -> None:
         """Nothing is sent until the next `start`."""
@@ -237,12 +266,12 @@ class DownTrack:
             if not self._owed[number] or position.number - number > self.layer.history.capacity // 2:
                 del self._owed[number]
 
-    def _as_sent(self, packet: Forwarded) -> Forwarded:
+    def as_sent(self, packet: Forwarded) -> Forwarded:
         """`packet` of the layer with the time and in the format that this viewer got or gets it."""
         data = packet.data
-        if packet.number < self._live_from:
-            time = _squeezed(packet.time, self._present)
-            data = data[:4] + time.to_bytes(4, "big") + data[8:]
+        is_past = self._live_from is None or packet.number < self._live_from
+        if is_past and self._past is not None and self._past.covers(packet.time):
+            data = data[:4] + self._past.time(packet.time).to_bytes(4, "big") + data[8:]
         data = self.format.apply(data)
         if data is packet.data:
             return packet
@@ -251,9 +280,20 @@ class DownTrack:
             more=packet.more,
         )  # fmt: skip
 
+    def _past_of(self, layer: UpTrack, packet: Forwarded) -> _Past:
+        """The past that begins with `packet`."""
+        present, position = layer.newest.time if layer.newest is not None else packet.time, self.next_position
+        past = _Past(present, 0)
+        first = past.time(packet.time)
+        if position is None or _is_later(first, position.time):
+            return past
+        return _Past(present, (position.time + 1 - first) & _WRAP)
+
     def _resend(self, forwarded: Forwarded) -> None:
         self.packets_resent += 1
-        sent = self._as_sent(forwarded)
+        sent = self.as_sent(forwarded)
+        if self.pacer is not None:
+            self.pacer.spend(len(sent.data))
         packet = RtpPacket(bytearray(sent.data))
         if self.shift != NO_SHIFT:
             shifted(packet.data, self.shift, sent.picture_at, sent.base_layer_at)
@@ -268,14 +308,8 @@ class DownTrack:
         )
 
 
-def _squeezed(time: int, present: int) -> int:
-    """A time of the past, close before `present`: 10 s become 0.3 s, and the order stays."""
-    age = (present - time) & 0xFFFFFFFF
-    return time if age >= 0x80000000 else (present - age // SQUEEZE) & 0xFFFFFFFF
-
-
 def _is_later(time: int, other: int) -> bool:
-    return 0 < (time - other) & 0xFFFFFFFF < 0x80000000
+    return 0 < (time - other) & _WRAP < 0x80000000
 
 
 def shifted(data: bytearray, shift: Shift, picture_at: int, base_layer_at: int) -> None:

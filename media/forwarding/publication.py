@@ -1,9 +1,10 @@
 """One published track and all who watch it: from its layers to groups of down tracks.
 
-A track has one layer, or several of a simulcast. A group is what can be sent the same bytes from the same socket:
-viewers of the same layer in the same wire format. A viewer of video waits until a key frame of the layer it shall get
-starts, and is sent what it had before meanwhile; all who wait are served by one frame. A viewer who has no picture yet
-is shown the latest key frame and all that followed it, when that is little, or when no new one is to be had.
+A track has one layer, or several of a simulcast. A group is what can be sent the same bytes the same way: viewers of
+the same layer in the same wire format, from the same socket; a paced viewer is a group of its own. A viewer of video
+waits until a key frame of the layer it shall get starts, and is sent what it had before meanwhile; all who wait are
+served by one frame. A viewer who has no picture yet is shown the latest key frame and all that followed it, when that
+is little, or when no new one is to be had.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from media.forwarding.audience import Audience, Receiver
 from media.forwarding.down_track import DownTrack
 from media.forwarding.fan_out import FanOut
 from media.forwarding.formats import WireFormat
+from media.forwarding.pacing import Outlet, Pacer
 from media.forwarding.up_track import Forwarded, UpTrack
 from media.sdp.codecs import Codec
 
@@ -43,16 +45,16 @@ class Subscriber(Receiver, Protocol):
 
 
 class _Group:
-    """Viewers of one layer with the same socket and wire format."""
+    """Viewers of one layer with the same outlet and wire format."""
 
-    __slots__ = ("_audience", "_changed", "_fan_out", "_first", "_format", "_members")
+    __slots__ = ("_audience", "_changed", "_format", "_members", "_outlet", "_shared_from")
 
-    def __init__(self, fan_out: FanOut, wire: WireFormat) -> None:
-        self._fan_out = fan_out
+    def __init__(self, outlet: Outlet, wire: WireFormat) -> None:
+        self._outlet = outlet
         self._format = wire
         self._members: dict[DownTrack, Subscriber] = {}
         self._audience = Audience(())
-        self._first = 0  # the highest number of the layer that is some member's first
+        self._shared_from = 0  # the layer's number from which on all members get the same
         self._changed = False
 
     def __len__(self) -> int:
@@ -68,20 +70,25 @@ class _Group:
     def offer(self, packet: Forwarded) -> None:
         if self._changed:
             self._audience = _audience(self._members)
-            self._first = max((down.first_number for down in self._members), default=0)
+            self._shared_from = max((down.shares_from for down in self._members), default=0)
             self._changed = False
-        audience = self._audience
-        if packet.number < self._first:  # a late one: some came only after it
-            audience = _audience(
-                {down: peer for down, peer in self._members.items() if packet.number >= down.first_number}
-            )
-        if len(audience):
-            data = self._format.apply(packet.data)
-            self._fan_out.submit(audience, data, packet.picture_at, packet.base_layer_at, more=packet.more)
+        if packet.number < self._shared_from:
+            self._offer_late(packet)
+        elif len(self._audience):
+            self._submit(self._audience, self._format.apply(packet.data), packet)
 
     def offer_rtcp(self, report: bytes) -> None:
         if len(self._audience) and not self._changed:
-            self._fan_out.submit(self._audience, report, is_rtcp=True)
+            self._outlet.submit(self._audience, report, is_rtcp=True)
+
+    def _offer_late(self, packet: Forwarded) -> None:
+        """Some came only after it, and to some it belongs to a past that was moved."""
+        for down, peer in self._members.items():
+            if packet.number >= down.first_number:
+                self._submit(_audience({down: peer}), down.as_sent(packet).data, packet)
+
+    def _submit(self, audience: Audience, data: bytes, packet: Forwarded) -> None:
+        self._outlet.submit(audience, data, packet.picture_at, packet.base_layer_at, more=packet.more)
 
 
 def _audience(members: dict[DownTrack, Subscriber]) -> Audience:
@@ -111,7 +118,7 @@ class Publication:
         """Tells it that a layer which was put to sleep is wanted."""
         self._peers: dict[DownTrack, Subscriber] = {}
         self._waiting: dict[UpTrack, dict[DownTrack, None]] = {layer: {} for layer in layers}
-        self._groups: dict[UpTrack, dict[tuple[FanOut, WireFormat], _Group]] = {layer: {} for layer in layers}
+        self._groups: dict[UpTrack, dict[tuple[Outlet, WireFormat], _Group]] = {layer: {} for layer in layers}
         self._homes: dict[DownTrack, tuple[UpTrack, _Group]] = {}
         self._chasing: dict[UpTrack, dict[DownTrack, int]] = {layer: {} for layer in layers}  # the next number to send
         self._asleep: set[UpTrack] = set()
@@ -191,6 +198,14 @@ class Publication:
             for waiting in self._waiting.values():
                 waiting.pop(down, None)
 
+    def pace(self, down: DownTrack, pacer: Pacer | None) -> None:
+        """From the next packet on this viewer's go through `pacer`, or out at once."""
+        down.pacer = pacer
+        layer, _ = self._homes.get(down, (None, None))
+        if layer is not None:
+            self._leave(down)
+            self._join(down, layer)
+
     def aim(self, down: DownTrack, layer: UpTrack | None, now: float, *, at_once: bool = False) -> None:
         """From the next key frame of `layer` on the viewer shall be sent that; None pauses it. What it had until then
         goes on meanwhile, unless it shall end `at_once`."""
@@ -242,6 +257,8 @@ class Publication:
         chasing = self._chasing[layer]
         if chasing:
             for down in list(chasing):
+                if down.first_number <= packet.number < chasing[down]:  # it was missing when its turn was
+                    self._send(down, [down.as_sent(packet)])
                 self._chase(layer, down)
 
     def forward_rtcp(self, layer: UpTrack, report: bytes) -> None:
@@ -251,15 +268,15 @@ class Publication:
     def _start_waiting(self, layer: UpTrack, packet: Forwarded) -> None:
         again = False
         for down in list(self._waiting[layer]):
-            if not down.can_start(layer, packet):
+            behind = layer.newest.number - packet.number if layer.newest is not None else 0
+            if behind > LITTLE or not down.can_start(layer, packet):
                 again = True
                 continue
             self._leave(down)
-            down.start(layer, packet)
-            if layer.newest is packet:
-                self._join(down, layer)
-            else:  # it was late, and what follows it has passed
+            if down.start(layer, packet):
                 self._chasing[layer][down] = packet.number
+            else:
+                self._join(down, layer)
             for other, waiting in self._waiting.items():
                 if other is not down.target or other is layer:
                     waiting.pop(down, None)
@@ -277,38 +294,47 @@ class Publication:
         if len(numbers) > LITTLE and not wish.ignored and not wish.rationed(now, layer.key_frame_cost):
             return False
         first = layer.history.get(numbers[0])
-        if first is None or not down.can_replay(layer, first):
+        if first is None or not down.can_start(layer, first):
             return False
         for waiting in self._waiting.values():
             waiting.pop(down, None)
-        down.start(layer, first, replays=True)
-        self._chasing[layer][down] = first.number
-        self._chase(layer, down)
+        if down.start(layer, first):
+            self._chasing[layer][down] = first.number
+            self._chase(layer, down)
+        else:
+            self._join(down, layer)
         return True
 
     def _chase(self, layer: UpTrack, down: DownTrack) -> None:
         """Sends the next of what has passed; who has caught up goes on with all others."""
-        peer, chasing = self._peers[down], self._chasing[layer]
-        fan_out = peer.fan_out
-        assert fan_out is not None, "only connected viewers are attached"
+        if down.pacer is not None and down.pacer.holds:
+            return
+        chasing = self._chasing[layer]
         packets, following = down.chase(chasing[down], STRIDE)
-        audience = _audience({down: peer})
-        for packet in packets:
-            fan_out.submit(
-                audience, packet.data, packet.picture_at, packet.base_layer_at, more=packet is not packets[-1]
-            )
+        self._send(down, packets)
         chasing[down] = following
-        if layer.newest is None or following > layer.newest.number:
+        if (layer.newest is None or following > layer.newest.number) and down.go_live(following):
             del chasing[down]
             self._join(down, layer)
 
+    def _send(self, down: DownTrack, packets: Sequence[Forwarded]) -> None:
+        """To this viewer alone, as it gets them."""
+        outlet, audience = self._outlet(down), _audience({down: self._peers[down]})
+        for packet in packets:
+            outlet.submit(
+                audience, packet.data, packet.picture_at, packet.base_layer_at, more=packet is not packets[-1]
+            )
+
     def _join(self, down: DownTrack, layer: UpTrack) -> None:
-        peer = self._peers[down]
-        fan_out = peer.fan_out
-        assert fan_out is not None, "only connected viewers are attached"
-        group = self._groups[layer].setdefault((fan_out, down.format), _Group(fan_out, down.format))
-        group.add(down, peer)
+        outlet = self._outlet(down)
+        group = self._groups[layer].setdefault((outlet, down.format), _Group(outlet, down.format))
+        group.add(down, self._peers[down])
         self._homes[down] = (layer, group)
+
+    def _outlet(self, down: DownTrack) -> Outlet:
+        outlet = down.pacer if down.pacer is not None else self._peers[down].fan_out
+        assert outlet is not None, "only connected viewers are attached"
+        return outlet
 
     def _leave(self, down: DownTrack) -> None:
         for chasing in self._chasing.values():

@@ -100,10 +100,7 @@ async def test_lossy_ways_are_mended(stage: Stage) -> None:
 
 
 async def test_a_very_lossy_way_still_plays(stage: Stage) -> None:
-    """30 % random loss both ways: with a small layer, 10 s without a standstill above 1 s.
-
-    Chance has its part: one packet of a thousand is lost time and again. So there are six attempts.
-    """
+    """30 % random loss both ways: with a small layer, 10 s without a standstill above 1 s."""
     _, bob, relay, _ = stage
     bad = Impairment(loss=0.30, delay=0.05, jitter=0.02)
     relay.impair(up=bad, down=bad)
@@ -111,10 +108,7 @@ async def test_a_very_lossy_way_still_plays(stage: Stage) -> None:
     before = (await bob.video_in())["framesDecoded"]
 
     async def settled() -> bool:
-        return bool((await bob.video_in())["framesDecoded"] > before + 40)
+        return bool((await bob.video_in())["framesDecoded"] > before + 100)
 
-    await wait_for(settled, 10, "40 frames of it")
-    standstills = [await bob.longest_standstill(10)]
-    while standstills[-1] > 1.0 and len(standstills) < 6:
-        standstills.append(await bob.longest_standstill(10))
-    assert standstills[-1] <= 1.0, standstills
+    await wait_for(settled, 20, "100 frames of it")
+    assert await bob.longest_standstill(10) <= 1.0

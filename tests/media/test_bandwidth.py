@@ -12,9 +12,12 @@ from media.forwarding.bandwidth import (
     LOSSY,
     MAX_PATIENCE,
     MAX_WINDOW,
+    MUCH_WORSE,
     PATIENCE,
+    PROOFS,
     QUEUED,
     TRIAL,
+    UNREPEATED,
     WINDOW,
     Bandwidth,
     LossMeter,
@@ -191,3 +194,49 @@ def test_loss_is_the_share_of_all_streams_over_a_window() -> None:
     assert meter.note(2, 1040, 9, 10.1 + WINDOW) == 0.1
     assert meter.note(2, 1040, 9, 10.2 + 2 * WINDOW) is None, "nothing came: no judgement yet"
     assert meter.note(2, 1040, 9, 10.2 + WINDOW + MAX_WINDOW) == 0.0
+
+
+def lossy(windows: int, *, share: float = 0.3, sending: float = 2e5) -> Bandwidth:
+    """What loses so much in so many windows, of a second each."""
+    bandwidth = Bandwidth()
+    for number in range(windows):
+        bandwidth.note_loss(share, sending, float(number))
+    return bandwidth
+
+
+def test_on_a_way_that_loses_by_chance_all_is_sent_twice_within_half_the_budget() -> None:
+    bandwidth = lossy(10)
+    assert bandwidth.repeats
+    assert bandwidth.budget == CAUTIOUS
+    assert bandwidth.usable == CAUTIOUS / 2
+    for number in range(10):
+        bandwidth.note_loss(0.02, 2e5, 10.0 + number)
+    assert not bandwidth.repeats
+    assert bandwidth.usable == bandwidth.budget
+
+
+def test_loss_is_no_chance_before_the_smaller_layer_was_tried() -> None:
+    begun = next(windows for windows in range(1, 20) if lossy(windows).repeats)
+    assert begun >= 1 + PROOFS, "the first windows lower the budget"
+
+    bandwidth = Bandwidth()
+    for number in range(20):
+        bandwidth.note_loss(0.3, 2e6 if bandwidth.budget is None else 1.2 * bandwidth.budget, float(number))
+    assert not bandwidth.repeats, "more is sent than the budget"
+
+
+def test_nothing_is_sent_twice_where_that_fills_a_queue_or_loses_more() -> None:
+    bandwidth = lossy(10)
+    bandwidth.note_loss(0.3 + MUCH_WORSE + 0.05, 2e5, 10.0)
+    assert not bandwidth.repeats
+    for number in range(8):
+        bandwidth.note_loss(0.3, 2e5, 11.0 + number)
+    assert not bandwidth.repeats, "not again so soon"
+    for number in range(PROOFS):
+        bandwidth.note_loss(0.3, 2e5, 11.0 + UNREPEATED + number)
+    assert bandwidth.repeats
+
+    bandwidth.note_round_trip(0.05, 40.0)
+    bandwidth.note_round_trip(0.05 + QUEUED + 0.01, 41.0)
+    bandwidth.note_loss(0.3, 2e5, 42.0)
+    assert not bandwidth.repeats

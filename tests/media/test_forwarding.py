@@ -272,9 +272,11 @@ def test_a_viewer_who_comes_back_goes_on_with_its_own_numbers() -> None:
 def test_a_nack_is_answered_by_a_retransmission_under_the_viewers_number() -> None:
     up, viewer = up_track(), Viewer(Outbox())
     down = subscribed(up, viewer, Position(65534, 0, 0, 0))
-    received = [up.receive(vp8(sequence, key=sequence == 0, time=sequence), (), 0.0) for sequence in range(10)]
-    assert received[0] is not None
-    down.start(up, received[0])
+    first = up.receive(vp8(0, key=True), (), 0.0)
+    assert first is not None
+    down.start(up, first)
+    for sequence in range(1, 10):
+        up.receive(vp8(sequence, time=sequence), (), 0.0)
     down.resend([65535, 1], 0.0)
 
     wrapped = [RtpPacket(bytearray(packet)) for packet in viewer.alone]
@@ -416,7 +418,16 @@ def test_packets_of_a_key_frame_in_the_wrong_order_have_one_time() -> None:
     assert following.time - start.time != 3000, "it was another mapping"
 
 
-def test_frames_of_one_moment_in_two_layers_do_not_both_go_to_a_viewer_in_the_wrong_order() -> None:
+def two_packets(sequence: int, number: int, base: int, *, key: bool = False, time: int) -> list[RtpPacket]:
+    """A frame of two packets."""
+    first = picture(sequence, number, base, key=key, time=time)
+    first.data[1] &= 0x7F
+    second = picture(sequence + 1, number, base, time=time)
+    second.data[second.payload_start + 5] = 0x01  # its payload goes on, and begins nothing
+    return [RtpPacket(first.data), RtpPacket(second.data)]
+
+
+def test_a_switch_at_a_moment_that_was_shown_already_puts_the_frame_after_it() -> None:
     outbox, (low, high) = Outbox(), layers_of(2)
     publication = publication_of(low, high)
     viewer = Viewer(outbox)
@@ -426,11 +437,45 @@ def test_frames_of_one_moment_in_two_layers_do_not_both_go_to_a_viewer_in_the_wr
     forward(publication, picture(100, 1, 1, key=True, time=7000), high, 0.0)
     publication.aim(down, low, 0.0)
     forward(publication, picture(101, 2, 2, time=10_000), high, 0.033)
-    forward(publication, picture(2, 2, 2, key=True, time=3000), low, 0.033)
-    assert down.layer is high, "that moment was shown already"
-
-    forward(publication, picture(3, 3, 3, key=True, time=6000), low, 0.066)
+    for packet in two_packets(2, 2, 2, key=True, time=3000):
+        forward(publication, packet, low, 0.033)
     assert down.layer is low
+    forward(publication, picture(102, 3, 3, time=13_000), high, 0.066)
+    forward(publication, picture(4, 3, 3, time=6000), low, 0.066)
+
+    # 101 of the high layer has 3001, one tick after the same moment of the low one
+    assert [time for _, time, _, _ in seen_by(outbox)] == [0, 1, 3001, 3002, 3002, 6000]
+    assert [number for number, _, _, _ in seen_by(outbox)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_switch_at_a_key_frame_that_comes_late_moves_its_past_together() -> None:
+    outbox, (low, high) = Outbox(), layers_of(2)
+    publication = publication_of(low, high)
+    viewer = Viewer(outbox)
+    down = subscribed(high, viewer)
+    publication.attach(down, viewer, 0.0)
+    forward(publication, picture(1, 1, 1, key=True, time=0), low, 0.0)
+    forward(publication, picture(100, 1, 1, key=True, time=7000), high, 0.0)
+    publication.aim(down, low, 0.0)
+    key, rest = two_packets(2, 2, 2, key=True, time=3000)
+    forward(publication, rest, low, 0.033)
+    for number in range(1, 5):
+        forward(publication, picture(100 + number, 1 + number, 1, time=7000 + 3000 * number), high, 0.033 * number)
+    forward(publication, picture(5, 4, 4, time=9000), low, 0.1)
+    forward(publication, picture(6, 5, 5, time=12_000), low, 0.133)
+    assert down.layer is high
+    forward(publication, key, low, 0.17)
+    assert down.layer is low
+    late = picture(4, 3, 3, time=6000)
+    forward(publication, picture(7, 6, 6, time=15_000), low, 0.17)
+    forward(publication, late, low, 0.2)
+    forward(publication, picture(8, 7, 7, time=18_000), low, 0.2)
+
+    seen = [(number, picture, time) for number, time, picture, _ in seen_by(outbox)][5:]
+    assert seen[0] == (6, 6, 12_001), "the newest of the high layer"
+    assert seen[1:3] == [(7, 7, 12_002), (8, 7, 12_002)], "the key frame: one tick later, one time for both packets"
+    assert seen[3:5] == [(10, 9, 12_190), (11, 10, 12_283)], "its past, and a gap"
+    assert seen[5:] == [(12, 11, 15_000), (9, 8, 12_096), (13, 12, 18_000)], "the present, and what fills the gap"
 
 
 def test_until_the_wanted_layer_comes_a_smaller_one_is_shown() -> None:
