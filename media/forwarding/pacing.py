@@ -20,8 +20,8 @@ from media.forwarding.audience import Audience
 __all__ = ["MAX_DELAY", "MAX_WAITING", "PACE", "Outlet", "Pacer", "Pacing"]
 
 PACE = 1.25
-"""Times the budget, which is 0.85 of what the line carried when it was full (media.forwarding.bandwidth). A browser paces
-at 2.5 times what its encoder shall make, where the line is not known to be full."""
+"""Times the budget, which is 0.85 of what the line carried when it was full (media.forwarding.bandwidth). A browser
+paces at 2.5 times what its encoder shall make, where the line is not known to be full."""
 ROOM = 0.02
 """Seconds of that pace which may go at once: a frame of the usual size does not wait."""
 MAX_DELAY = 0.25
