@@ -147,8 +147,8 @@ class DownTrack:
         return packet.starts_key_frame and self._past_of(layer, packet).lead <= MAX_LEAD * layer.codec.clock
 
     def start(self, layer: UpTrack, packet: Forwarded) -> bool:
-        """`packet` of `layer` is the next one that this viewer gets. Whether it is in the past, so that the viewer has to
-        `chase` the others."""
+        """`packet` of `layer` is the next one that this viewer gets. Whether it is in the past, so that the viewer has
+        to `chase` the others."""
         position, past = self.next_position, self._past_of(layer, packet)
         chases = layer.newest is not packet or past.lead > 0
         self._past = past if chases and self.needs_key_frame else None
@@ -169,9 +169,9 @@ class DownTrack:
     def go_live(self, number: int) -> bool:
         """The viewer has been sent all before `number` of its layer. Whether it may go on with all others: not in the
         middle of a frame whose time was moved."""
-        if self._past is not None and self._past.lead and self.layer is not None and self.layer.newest is not None:
-            if self._past.covers(self.layer.newest.time):
-                return False
+        past, newest = self._past, self.layer.newest if self.layer is not None else None
+        if past is not None and past.lead and newest is not None and past.covers(newest.time):
+            return False
         self._live_from = number
         return True
 

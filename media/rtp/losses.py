@@ -68,8 +68,8 @@ class Losses:
     def due(self, now: float, *, eager: bool = False) -> list[int]:
         """The numbers to ask for now, ascending; each is asked again after about a round trip, at most MAX_TRIES times.
 
-        `eager`: on a lossy way each is asked for at every call until it comes. A browser sends a packet again once in a
-        round trip as it knows it, and refuses what comes sooner: so it misses no chance, and nothing is sent in vain."""
+        `eager`: on a lossy way each is asked for at every call until it comes. A browser sends a packet again once in
+        a round trip as it knows it, and refuses what comes sooner: it misses no chance, and sends nothing in vain."""
         if not self._missing:
             return []
         asked, lost = [], []
