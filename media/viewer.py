@@ -18,7 +18,7 @@ from media.forwarding.bandwidth import Bandwidth, LossMeter
 from media.forwarding.down_track import DownTrack, Position
 from media.forwarding.fan_out import FanOut
 from media.forwarding.formats import WireFormat
-from media.forwarding.pacing import Pacer
+from media.forwarding.pacer import Pacer
 from media.forwarding.publication import Publication
 from media.forwarding.up_track import UpTrack
 from media.interface import StreamOffer

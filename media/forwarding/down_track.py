@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 from media.drops import Drop, Drops
 from media.forwarding.audience import NO_SHIFT, Shift
 from media.forwarding.formats import WireFormat
-from media.forwarding.pacing import Pacer
+from media.forwarding.pacer import Pacer
 from media.forwarding.up_track import Forwarded, UpTrack
 from media.rtp.packets import RtpPacket, retransmission
 from media.rtp.rtcp import ReportBlock

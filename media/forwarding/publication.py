@@ -16,7 +16,7 @@ from media.forwarding.audience import Audience, Receiver
 from media.forwarding.down_track import DownTrack
 from media.forwarding.fan_out import FanOut
 from media.forwarding.formats import WireFormat
-from media.forwarding.pacing import Outlet, Pacer
+from media.forwarding.pacer import Outlet, Pacer
 from media.forwarding.up_track import Forwarded, UpTrack
 from media.sdp.codecs import Codec
 

@@ -8,7 +8,8 @@ from test_forwarding import Outbox, Viewer, forward, layers_of, picture, publica
 
 from media.drops import Drop, Drops
 from media.forwarding.audience import Audience
-from media.forwarding.pacing import MAX_DELAY, MAX_WAITING, PACE, STEP, Pacer
+from media.forwarding.pacer import MAX_DELAY, MAX_WAITING, PACE, Pacer
+from media.forwarding.pacing import STEP
 
 NOBODY = Audience(())
 LINE = 400_000.0
