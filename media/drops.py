@@ -32,6 +32,7 @@ class Drop(Enum):
     DUPLICATE = "a number that is there already"
     PROBE = "padding that only tests the bandwidth"
     NOT_LOUDEST = "sound of somebody who is not among the loudest that are forwarded"
+    FORBIDDEN = "sound or picture of somebody whose seat is muted"
     BLOCKED = "a picture larger than the edition allows"
     FAN_OUT_FULL = "more packets wait to be sent than may wait"
     PACER_FULL = "more packets wait for one viewer's narrow way than may wait"

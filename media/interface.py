@@ -12,7 +12,7 @@ composer and used through these methods:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -146,6 +146,10 @@ class Publishing(Protocol):
 
     def limit(self, max_pixels: int) -> None:
         """Pictures above `max_pixels` are not forwarded from now on."""
+        ...
+
+    def forbid(self, kinds: Collection[str]) -> None:
+        """What it publishes of these kinds, `audio` or `video`, is not forwarded from now on; of all others it is."""
         ...
 
     @property

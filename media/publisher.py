@@ -8,7 +8,7 @@ key frame is wanted (PLI).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -101,6 +101,7 @@ class Publisher:
         self.by_mid: dict[str, Publication] = {}
         self._routes: dict[int, _Route] = {}
         self._max_pixels: int | None = None
+        self._forbidden: frozenset[str] = frozenset()  # kinds that are not forwarded
         self._registry = registry
         self._announced: dict[str, tuple[int, int, bool]] = {}
         self._data: PublicationView | None = None  # its messages, while it has a data channel
@@ -180,6 +181,19 @@ class Publisher:
             for layer in publication.layers:
                 layer.max_pixels = max_pixels
             self._notice_picture(publication)
+
+    def forbid(self, kinds: Collection[str]) -> None:
+        """See media.interface.Publishing."""
+        self._forbidden = frozenset(kinds)
+        for publication in self.by_mid.values():
+            self._forbid(publication)
+
+    def _forbid(self, publication: Publication) -> None:
+        forbidden = publication.kind in self._forbidden
+        for layer in publication.layers:
+            if layer.forbidden and not forbidden and publication.kind == "video":
+                layer.key_frames.want()
+            layer.forbidden = forbidden
 
     @property
     def last_seen(self) -> float:
@@ -285,6 +299,7 @@ class Publisher:
         publication.ask_key_frame = self._ask_key_frames
         publication.ask_layers = self._ask_layers
         self.by_mid[section.mid] = publication
+        self._forbid(publication)
         self._registry.publication_began(publication)
 
     def _end(self, mid: str) -> None:

@@ -214,7 +214,7 @@ class Sfu:
         flowing: dict[UpTrack | None, int] = {
             layer: layer.pixels
             for publication in self._publications.values() for layer in publication.layers
-            if layer.flowing(now) and not layer.blocked
+            if layer.flowing(now) and not layer.blocked and not layer.forbidden
         }  # fmt: skip
         facts = [
             FlowFact(viewer.peer, sum(flowing.get(down.layer, 0) for down in viewer.down_tracks),

@@ -10,11 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rooms.events import DismissReason
-from rooms.ids import MAX_COVER, MAX_NAME, UserId, number_fault, refuse_faults, room_id_fault, text_fault, user_id_fault
+from rooms.ids import (
+    MAX_CATEGORIES,
+    MAX_COVER,
+    MAX_NAME,
+    MAX_NOTICE,
+    UserId,
+    number_fault,
+    refuse_faults,
+    room_id_fault,
+    text_fault,
+    user_id_fault,
+)
+from rooms.moderation import MAX_SECONDS
+from rooms.seats import MovePolicy
+from rooms.views import SeatMode
 
 __all__ = [
-    "Command", "Create", "Dismiss", "Drop", "Enter", "Kick", "KickFromSeat", "Leave", "LeaveSeat", "Lose",
-    "MemberCommand", "TakeSeat",
+    "Ban", "Command", "Create", "Dismiss", "Drop", "Enter", "Kick", "KickFromSeat", "Leave", "LeaveSeat", "LockSeat",
+    "Lose", "MemberCommand", "MoveSeat", "MuteMember", "SetAdmin", "TakeSeat", "UpdateRoom",
 ]  # fmt: skip
 
 
@@ -38,6 +52,8 @@ class Create:
     """URL of a picture, at most 200 bytes."""
     max_members: int | None
     """The room's own limit of members, the owner included; None: only the edition's."""
+    seat_mode: SeatMode = SeatMode.FREE
+    """How the audience comes to a seat."""
 
     def __post_init__(self) -> None:
         refuse_faults(
@@ -88,8 +104,8 @@ class Dismiss:
 class Kick:
     """A member is put out of the room."""
 
-    by: UserId
-    """Who wishes it."""
+    by: UserId | None
+    """Who wishes it, or None for the server itself: a back office. The same below."""
     user: UserId
     """Who has to go."""
 
@@ -116,10 +132,95 @@ class LeaveSeat:
 class KickFromSeat:
     """A member is made to stand up and stays in the room."""
 
-    by: UserId
-    """Who wishes it."""
+    by: UserId | None
     user: UserId
     """Who has to stand up."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockSeat:
+    """What may not happen on a seat; who sits on one that is closed stands up."""
+
+    by: UserId | None
+    index: int
+    locked: bool
+    """Nobody may sit there."""
+    audio: bool
+    """Who sits there shall not be heard."""
+    video: bool
+    """Who sits there shall not be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveSeat:
+    """Somebody who sits is to sit elsewhere."""
+
+    by: UserId | None
+    user: UserId
+    index: int
+    policy: MovePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class SetAdmin:
+    """A member shall help the owner, or no longer."""
+
+    by: UserId | None
+    user: UserId
+    admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MuteMember:
+    """Somebody may not write here for a while; it may be away meanwhile."""
+
+    by: UserId | None
+    user: UserId
+    seconds: int
+    """0 lifts it."""
+
+    def __post_init__(self) -> None:
+        refuse_faults(user_id_fault(self.user), _seconds_fault(self.seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Somebody may not be here for a while, and is put out when it is."""
+
+    by: UserId | None
+    user: UserId
+    seconds: int
+    """0 lifts it."""
+
+    def __post_init__(self) -> None:
+        refuse_faults(user_id_fault(self.user), _seconds_fault(self.seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRoom:
+    """What is None stays as it is."""
+
+    by: UserId | None
+    name: str | None = None
+    """At most 100 bytes; not empty."""
+    cover: str | None = None
+    """At most 200 bytes."""
+    notice: str | None = None
+    """At most 100 bytes."""
+    category: tuple[int, ...] | None = None
+    """At most three numbers."""
+    is_public: bool | None = None
+    message_disabled: bool | None = None
+    seat_mode: SeatMode | None = None
+
+    def __post_init__(self) -> None:
+        refuse_faults(
+            text_fault("A room's name", self.name or "", MAX_NAME),
+            "A room's name is not empty." if self.name == "" else None,
+            text_fault("A cover", self.cover or "", MAX_COVER),
+            text_fault("A notice", self.notice or "", MAX_NOTICE),
+            f"A room has at most {MAX_CATEGORIES} categories." if len(self.category or ()) > MAX_CATEGORIES else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +245,13 @@ class Lose:
     """The end of that grace time, which tells it from a later one of the same member."""
 
 
-MemberCommand = Enter | Leave | Dismiss | Kick | TakeSeat | LeaveSeat | KickFromSeat
+def _seconds_fault(seconds: int) -> str | None:
+    return None if 0 <= seconds <= MAX_SECONDS else f"The time is 0 to {MAX_SECONDS} seconds."
+
+
+MemberCommand = (
+    Enter | Leave | Dismiss | Kick | TakeSeat | LeaveSeat | KickFromSeat
+    | LockSeat | MoveSeat | SetAdmin | MuteMember | Ban | UpdateRoom
+)  # fmt: skip
 """What members may wish; the table of permissions has a row for each."""
 Command = MemberCommand | Drop | Lose

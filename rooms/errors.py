@@ -9,8 +9,9 @@ Pure: values only.
 from __future__ import annotations
 
 __all__ = [
-    "RoomRefused", "already_in_room", "already_seated", "bad_parameter", "no_permission", "no_such_room", "not_in_room",
-    "not_seated", "owner_cannot", "room_exists", "room_full", "seat_occupied", "seats_full", "seats_limit", "stopping",
+    "RoomRefused", "already_in_room", "already_seated", "bad_parameter", "banned", "member_muted", "messages_disabled",
+    "needs_application", "no_permission", "no_such_room", "not_in_room", "not_seated", "owner_cannot", "room_exists",
+    "room_full", "seat_locked", "seat_occupied", "seats_full", "seats_limit", "stopping", "too_many_admins",
 ]  # fmt: skip
 
 
@@ -49,7 +50,11 @@ def not_in_room() -> RoomRefused:
 
 
 def no_permission() -> RoomRefused:
-    return RoomRefused(100006, "no_permission", "Only the owner of the room may do this.")
+    return RoomRefused(100006, "no_permission", "Your role in this room does not allow this.")
+
+
+def needs_application() -> RoomRefused:
+    return RoomRefused(100006, "needs_application", "Apply for a seat; the host decides who sits in this room.")
 
 
 def owner_cannot(what: str) -> RoomRefused:
@@ -58,6 +63,26 @@ def owner_cannot(what: str) -> RoomRefused:
 
 def room_full(limit: int) -> RoomRefused:
     return RoomRefused(100008, "room_full", f"This room takes {limit} members, and is full.", limit=limit, used=limit)
+
+
+def banned(seconds: float) -> RoomRefused:
+    return RoomRefused(100016, "banned", f"You may not enter this room for {_time(seconds)} yet.")
+
+
+def member_muted(seconds: float) -> RoomRefused:
+    return RoomRefused(100017, "muted", f"You may not write in this room for {_time(seconds)} yet.")
+
+
+def messages_disabled() -> RoomRefused:
+    return RoomRefused(100017, "muted", "Nobody but the host and its admins may write in this room now.")
+
+
+def too_many_admins(limit: int) -> RoomRefused:
+    return RoomRefused(100020, "too_many_admins", f"A room has at most {limit} admins.", limit=limit, used=limit)
+
+
+def seat_locked(index: int) -> RoomRefused:
+    return RoomRefused(100200, "seat_locked", f"Seat {index} is locked.")
 
 
 def seats_limit(limit: int) -> RoomRefused:
@@ -82,3 +107,11 @@ def not_seated() -> RoomRefused:
 
 def already_in_room(room_id: str) -> RoomRefused:
     return RoomRefused(-2108, "already_in_room", f"You are in room {room_id}; leave it first.")
+
+
+def _time(seconds: float) -> str:
+    """In words, rounded up."""
+    whole = -int(-seconds // 1)
+    if whole < 120:
+        return f"{whole} s"
+    return f"{-(-whole // 60)} min" if whole < 7200 else f"{-(-whole // 3600)} h"

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rooms.ids import AppId, RoomId, UserId
-from rooms.views import MemberView, RoomCard, SeatView
+from rooms.views import MemberView, RoomCard, RoomInfo, SeatView
 
 __all__ = [
-    "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberDropped", "MemberEntered", "MemberLeft",
-    "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent", "SeatsChanged",
+    "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberBanned", "MemberDropped",
+    "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent",
+    "RoomUpdated", "SeatsChanged",
 ]  # fmt: skip
 
 
@@ -22,6 +23,7 @@ class LeaveReason(StrEnum):
 
     LEFT = "left"
     KICKED = "kicked"
+    BANNED = "banned"
     LOST = "lost"
     """Its connection did not come back within the grace time."""
 
@@ -117,6 +119,46 @@ class SeatsChanged(_Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RoomUpdated(_Event):
+    """The owner, an admin or a back office said something else of the room, or changed its rules."""
+
+    info: RoomInfo
+    by: UserId | None
+    """Who; None: a back office. The same below."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminsChanged(_Event):
+    """Somebody became an admin, or is one no longer."""
+
+    admins: tuple[UserId, ...]
+    """All, in the order in which they became it."""
+    user: UserId
+    """Whom it is about."""
+    by: UserId | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMuted(_Event):
+    """Somebody may not write for a while, or may again."""
+
+    user: UserId
+    until: float
+    """Unix seconds; not later than `at`: it was lifted."""
+    by: UserId | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberBanned(_Event):
+    """Somebody may not be here for a while, or may again. `MemberLeft` came before when it was here."""
+
+    user: UserId
+    until: float
+    """Unix seconds; not later than `at`: it was lifted."""
+    by: UserId | None
+
+
+@dataclass(frozen=True, slots=True)
 class RoomDismissed(_Event):
     """The room is no more, and all its members are out; there is no `MemberLeft` for them."""
 
@@ -134,5 +176,9 @@ RoomEvent = (
     | MemberReturned
     | ConnectionReplaced
     | SeatsChanged
+    | RoomUpdated
+    | AdminsChanged
+    | MemberMuted
+    | MemberBanned
     | RoomDismissed
 )

@@ -14,7 +14,7 @@ from billing.interface import AppId
 from rooms.errors import bad_parameter
 
 __all__ = [
-    "AppId", "RoomId", "UserId", "MAX_NAME", "MAX_COVER",
+    "AppId", "RoomId", "UserId", "MAX_CATEGORIES", "MAX_COVER", "MAX_NAME", "MAX_NOTICE",
     "room_id_fault", "user_id_fault", "text_fault", "number_fault", "refuse_faults",
 ]  # fmt: skip
 
@@ -27,6 +27,9 @@ MAX_NAME = 100
 """Bytes of UTF-8; of a room's and of a member's name (public Live API: longer is 100002)."""
 MAX_COVER = 200
 """Bytes of UTF-8; of a cover's URL."""
+MAX_NOTICE = 100
+"""Bytes of UTF-8; of a room's notice."""
+MAX_CATEGORIES = 3
 
 _ROOM = re.compile(r"[A-Za-z0-9_-]{1,48}")
 _USER = re.compile(r"[A-Za-z0-9_-]{1,32}")

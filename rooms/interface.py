@@ -6,27 +6,35 @@ everything that happened a `RoomEvent` told to its listener.
 
 from __future__ import annotations
 
+from rooms.commands import UpdateRoom
 from rooms.errors import RoomRefused
 from rooms.events import (
+    AdminsChanged,
     ConnectionReplaced,
     DismissReason,
     LeaveReason,
+    MemberBanned,
     MemberDropped,
     MemberEntered,
     MemberLeft,
+    MemberMuted,
     MemberReturned,
     RoomCreated,
     RoomDismissed,
     RoomEvent,
+    RoomUpdated,
     SeatsChanged,
 )
 from rooms.ids import RoomId, UserId
 from rooms.registry import Rooms, RoomTimes
-from rooms.views import MemberView, Role, RoomCard, RoomView, SeatView
+from rooms.seats import MovePolicy
+from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
 __all__ = [
     "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
-    "MemberView", "Role", "RoomCard", "RoomView", "SeatView",
-    "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberDropped", "MemberEntered", "MemberLeft",
-    "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent", "SeatsChanged",
+    "MovePolicy", "UpdateRoom",
+    "MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView",
+    "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberBanned", "MemberDropped",
+    "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent",
+    "RoomUpdated", "SeatsChanged",
 ]  # fmt: skip

@@ -26,7 +26,7 @@ MAX_CURSOR = 120
 def page_of_rooms(rooms: Iterable[Room], cursor: str, count: int) -> tuple[list[RoomCard], str]:
     """At most `count` rooms after `cursor` (empty at first), and the cursor of the next page (empty at the end)."""
     after = _parse(cursor) if cursor else None
-    ranked = ((_rank(room), room) for room in rooms)
+    ranked = ((_rank(room), room) for room in rooms if room.info.is_public)
     rest = ((rank, room) for rank, room in ranked if after is None or rank > after)
     # One more than asked for says whether there is a next page; ranks are unique, so rooms are never compared.
     page = heapq.nsmallest(count + 1, rest)

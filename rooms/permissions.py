@@ -1,4 +1,4 @@
-"""Who may wish what: one table of commands and roles.
+"""Who may wish what: one table of commands and roles, and who stands above whom.
 
 Pure: a command and a role in, a refusal or nothing out.
 """
@@ -7,14 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rooms.commands import Dismiss, Enter, Kick, KickFromSeat, Leave, LeaveSeat, MemberCommand, TakeSeat
+from rooms.commands import (
+    Ban,
+    Dismiss,
+    Enter,
+    Kick,
+    KickFromSeat,
+    Leave,
+    LeaveSeat,
+    LockSeat,
+    MemberCommand,
+    MoveSeat,
+    MuteMember,
+    SetAdmin,
+    TakeSeat,
+    UpdateRoom,
+)
 from rooms.errors import no_permission, not_in_room, owner_cannot
 from rooms.views import Role
 
-__all__ = ["PERMISSIONS", "check_permission"]
+__all__ = ["PERMISSIONS", "check_above", "check_permission"]
 
 _OWNER = frozenset[Role | None]({Role.OWNER})
-_AUDIENCE = frozenset[Role | None]({Role.AUDIENCE})
+_HOSTS = _OWNER | {Role.ADMIN}
+_AUDIENCE = frozenset[Role | None]({Role.ADMIN, Role.AUDIENCE})
 _MEMBERS = _OWNER | _AUDIENCE
 _ANYBODY = _MEMBERS | {None}
 
@@ -22,12 +38,20 @@ PERMISSIONS: Mapping[type[MemberCommand], frozenset[Role | None]] = {
     Enter: _ANYBODY,
     Leave: _MEMBERS,
     Dismiss: _OWNER,
-    Kick: _OWNER,
+    Kick: _HOSTS,
     TakeSeat: _MEMBERS,
     LeaveSeat: _AUDIENCE,  # seat 0 is the owner's for as long as the room lives
-    KickFromSeat: _OWNER,
+    KickFromSeat: _HOSTS,
+    LockSeat: _HOSTS,
+    MoveSeat: _MEMBERS,  # the audience itself only, see room.py
+    SetAdmin: _OWNER,
+    MuteMember: _HOSTS,
+    Ban: _HOSTS,
+    UpdateRoom: _HOSTS,
 }
 """The roles that may wish each command; None is somebody who is not a member."""
+
+_RANK = {Role.OWNER: 2, Role.ADMIN: 1, Role.AUDIENCE: 0}
 
 
 def check_permission(command: MemberCommand, role: Role | None) -> None:
@@ -40,3 +64,9 @@ def check_permission(command: MemberCommand, role: Role | None) -> None:
     if role is Role.OWNER:
         raise owner_cannot("leave its seat")
     raise no_permission()
+
+
+def check_above(role: Role, other: Role) -> None:
+    """Raises 100006 unless `role` stands above `other`: admins cannot act against each other or the owner."""
+    if _RANK[role] <= _RANK[other]:
+        raise no_permission()

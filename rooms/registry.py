@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from billing.interface import Entitlements, Feature, Gauge, Lease
 from rooms.commands import (
+    Ban,
     Command,
     Create,
     Dismiss,
@@ -31,18 +32,23 @@ from rooms.commands import (
     KickFromSeat,
     Leave,
     LeaveSeat,
+    LockSeat,
     Lose,
+    MoveSeat,
+    MuteMember,
+    SetAdmin,
     TakeSeat,
+    UpdateRoom,
 )
 from rooms.errors import RoomRefused, already_in_room, no_such_room, room_exists, seats_limit, stopping
-from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent
+from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent, SeatsChanged
 from rooms.graces import Grace, Graces
 from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
 from rooms.leases import Book, Leases, Unit, to_the_end
 from rooms.listing import page_of_rooms
 from rooms.room import Room
-from rooms.seats import MAX_SEATS, Seats
-from rooms.views import MemberView, RoomCard, RoomView, SeatView
+from rooms.seats import MAX_SEATS, MovePolicy, Seats
+from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
 __all__ = ["Rooms", "RoomTimes"]
 
@@ -110,13 +116,14 @@ class Rooms:
         seats: int | None = None,
         cover: str | None = None,
         max_members: int | None = None,
+        seat_mode: SeatMode = SeatMode.FREE,
     ) -> RoomView:
         """Makes a room; its owner is in it, on seat 0.
 
         The number of `seats` is the edition's when it is not given; `max_members` is the room's own limit. Raises
         100002, 100003, -2108, 100013 when there are more seats than the edition has, and what billing says.
         """
-        wish = Create(user, name, connection, room_id, room_name, seats, cover, max_members)
+        wish = Create(user, name, connection, room_id, room_name, seats, cover, max_members, seat_mode)
         identifier = RoomId(room_id or f"room_{secrets.token_hex(6)}")
         key = (app, identifier)
         if self._stopping:
@@ -142,6 +149,12 @@ class Rooms:
         async with self._home(app, room_id) as home:
             await self._give_up(home, Dismiss(by, reason or default))
 
+    async def update(self, app: AppId, room_id: str, update: UpdateRoom) -> RoomInfo:
+        """Says something else of the room, or changes its rules. Raises 100004, 100005, 100006."""
+        async with self._home(app, room_id) as home:
+            self._change(home, update)
+            return home.room.info
+
     # Members
 
     async def enter(self, app: AppId, user: UserId, *, name: str, connection: str, room_id: str) -> RoomView:
@@ -154,7 +167,7 @@ class Rooms:
         async with self._home(app, room_id) as home:
             room = home.room
             self._check_free(app, user, room.room_id)
-            room.check(command)
+            room.check(command, self._clock())
             if user in room.members:
                 self._change(home, command)
                 return room.view()
@@ -173,8 +186,8 @@ class Rooms:
         async with self._home(app, room_id) as home:
             await self._give_up(home, Leave(user))
 
-    async def kick(self, app: AppId, room_id: str, by: UserId, user: UserId) -> None:
-        """Puts `user` out; only the owner may. Raises 100004, 100005, 100006."""
+    async def kick(self, app: AppId, room_id: str, by: UserId | None, user: UserId) -> None:
+        """Puts `user` out; owner and admins may, and the server when `by` is None. Raises 100004, 100005, 100006."""
         async with self._home(app, room_id) as home:
             await self._give_up(home, Kick(by, user))
 
@@ -185,6 +198,34 @@ class Rooms:
         """
         await to_the_end(asyncio.ensure_future(self._drop(app, room_id, user, connection)))
 
+    # Moderation
+
+    async def set_admin(
+        self, app: AppId, room_id: str, by: UserId | None, user: UserId, admin: bool
+    ) -> tuple[UserId, ...]:
+        """Makes a member an admin, or ends that; all admins afterwards. Raises 100004, 100005, 100006, 100020."""
+        async with self._home(app, room_id) as home:
+            self._change(home, SetAdmin(by, user, admin))
+            return home.room.moderation.admins
+
+    async def mute(self, app: AppId, room_id: str, by: UserId | None, user: UserId, seconds: int) -> None:
+        """Lets `user` write nothing for so long; 0 lifts it. Raises 100002, 100004, 100005, 100006."""
+        async with self._home(app, room_id) as home:
+            self._change(home, MuteMember(by, user, seconds))
+
+    async def ban(self, app: AppId, room_id: str, by: UserId | None, user: UserId, seconds: int) -> None:
+        """Puts `user` out and keeps it out for so long; 0 lifts it. Raises 100002, 100004, 100005, 100006."""
+        async with self._home(app, room_id) as home:
+            await self._give_up(home, Ban(by, user, seconds))
+
+    def muted(self, app: AppId, room_id: str) -> Mapping[UserId, float]:
+        """Who may not write, and until when (Unix seconds). Raises 100004."""
+        return self._find(app, room_id).room.moderation.muted(self._clock())
+
+    def banned(self, app: AppId, room_id: str) -> Mapping[UserId, float]:
+        """Who may not be here, and until when (Unix seconds). Raises 100004."""
+        return self._find(app, room_id).room.moderation.banned(self._clock())
+
     # Seats
 
     async def take_seat(self, app: AppId, room_id: str, user: UserId, index: int | None) -> tuple[SeatView, ...]:
@@ -194,7 +235,7 @@ class Rooms:
         """
         command = TakeSeat(user, index)
         async with self._home(app, room_id) as home:
-            home.room.check(command)
+            home.room.check(command, self._clock())
             await self._entitlements.require(app, Feature.CO_GUEST)
             taken = await self._leases.ask(home.book, (Gauge.SEATS, user))
             self._change(home, command, taken)
@@ -203,13 +244,31 @@ class Rooms:
     async def leave_seat(self, app: AppId, room_id: str, user: UserId) -> tuple[SeatView, ...]:
         """Makes `user` stand up; all seats afterwards. Raises 100004, 100005, 100206, and 100006 for the owner."""
         async with self._home(app, room_id) as home:
-            await self._give_up(home, LeaveSeat(user), stands_up=user)
+            await self._give_up(home, LeaveSeat(user))
             return home.room.view().seats
 
-    async def kick_from_seat(self, app: AppId, room_id: str, by: UserId, user: UserId) -> tuple[SeatView, ...]:
-        """Makes `user` stand up; only the owner may. All seats afterwards. Raises 100004, 100005, 100006, 100206."""
+    async def kick_from_seat(self, app: AppId, room_id: str, by: UserId | None, user: UserId) -> tuple[SeatView, ...]:
+        """Makes `user` stand up; owner and admins may. All seats afterwards. Raises 100004, 100005, 100006, 100206."""
         async with self._home(app, room_id) as home:
-            await self._give_up(home, KickFromSeat(by, user), stands_up=user)
+            await self._give_up(home, KickFromSeat(by, user))
+            return home.room.view().seats
+
+    async def lock_seat(
+        self, app: AppId, room_id: str, by: UserId | None, index: int, *, locked: bool, audio: bool, video: bool
+    ) -> tuple[SeatView, ...]:
+        """Sets what may not happen on a seat; all seats afterwards. Raises 100002, 100004, 100005, 100006."""
+        async with self._home(app, room_id) as home:
+            await self._give_up(home, LockSeat(by, index, locked, audio, video))
+            return home.room.view().seats
+
+    async def move_seat(
+        self, app: AppId, room_id: str, by: UserId | None, user: UserId, index: int, policy: MovePolicy
+    ) -> tuple[SeatView, ...]:
+        """Seats who sits elsewhere; all seats afterwards.
+
+        Raises 100002, 100004, 100005, 100006, 100200, 100201, 100206."""
+        async with self._home(app, room_id) as home:
+            await self._give_up(home, MoveSeat(by, user, index, policy))
             return home.room.view().seats
 
     # Looking
@@ -299,9 +358,8 @@ class Rooms:
 
     async def _open(self, app: AppId, room_id: RoomId, wish: Create, lock: asyncio.Lock) -> RoomView:
         seats = Seats(await self._seats_count(app, wish.seats))
-        room = Room(
-            app, room_id, wish.room_name or room_id, wish.by, wish.cover or "", self._clock(), seats, wish.max_members
-        )
+        info = RoomInfo(wish.room_name or room_id, wish.cover or "", seat_mode=wish.seat_mode)
+        room = Room(app, room_id, info, wish.by, self._clock(), seats, wish.max_members)
         home = _Home(room, Book(app, room_id, lock))
         taken = await self._leases.ask(home.book, (Gauge.ROOMS, room_id), (Gauge.SEATS, wish.by))
         if self._stopping:
@@ -354,10 +412,10 @@ class Rooms:
         self._tell(events)
         return events
 
-    async def _give_up(self, home: _Home, command: Command, stands_up: UserId | None = None) -> None:
+    async def _give_up(self, home: _Home, command: Command) -> None:
         """Change, book, tell; then billing gets back what the room needs no longer."""
         events = home.room.apply(command, self._clock())
-        freed = [] if stands_up is None else home.book.strike((Gauge.SEATS, stands_up))
+        freed: list[Lease] = []
         for event in events:
             freed += self._strike_for(home, event)
         over = home.room.over
@@ -377,6 +435,10 @@ class Rooms:
             case MemberLeft(app=app, user=user):
                 del self._where[app, user]
                 return home.book.strike((Gauge.SEATS, user), (Gauge.AUDIENCE, user))
+            case SeatsChanged(seats=seats):
+                sitting = {seat.user for seat in seats}
+                held = [unit for unit in home.book.leases if unit[0] is Gauge.SEATS and unit[1] not in sitting]
+                return home.book.strike(*held)
             case RoomDismissed(app=app, room_id=room_id, members=members):
                 for user in members:
                     del self._where[app, user]

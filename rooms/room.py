@@ -10,9 +10,10 @@ Pure: commands and `now` (Unix seconds) in, events or refusals out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rooms.commands import (
+    Ban,
     Command,
     Dismiss,
     Drop,
@@ -21,28 +22,38 @@ from rooms.commands import (
     KickFromSeat,
     Leave,
     LeaveSeat,
+    LockSeat,
     Lose,
+    MoveSeat,
+    MuteMember,
+    SetAdmin,
     TakeSeat,
+    UpdateRoom,
 )
-from rooms.errors import no_such_room, owner_cannot, room_full
+from rooms.errors import messages_disabled, needs_application, no_permission, no_such_room, owner_cannot, room_full
 from rooms.events import (
+    AdminsChanged,
     ConnectionReplaced,
     DismissReason,
     LeaveReason,
+    MemberBanned,
     MemberDropped,
     MemberEntered,
     MemberLeft,
+    MemberMuted,
     MemberReturned,
     RoomCreated,
     RoomDismissed,
     RoomEvent,
+    RoomUpdated,
     SeatsChanged,
 )
 from rooms.ids import AppId, RoomId, UserId
 from rooms.members import Member, Members
-from rooms.permissions import check_permission
+from rooms.moderation import Moderation
+from rooms.permissions import check_above, check_permission
 from rooms.seats import Seats
-from rooms.views import MemberView, Role, RoomCard, RoomView, SeatView
+from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
 __all__ = ["Room"]
 
@@ -53,15 +64,15 @@ class Room:
 
     app: AppId
     room_id: RoomId
-    name: str
+    info: RoomInfo
     owner: UserId
-    cover: str
     created_at: float
     """Unix seconds."""
     seats: Seats
     max_members: int | None = None
     """The owner included; None: no limit of its own."""
     members: Members = field(default_factory=Members)
+    moderation: Moderation = field(default_factory=Moderation)
     over: bool = False
     """Dismissed; every command is refused with 100004 from then on."""
 
@@ -76,29 +87,48 @@ class Room:
             MemberEntered(self.app, self.room_id, now, self._view(owner), self.audience_count),
         ]
 
-    def check(self, command: Command) -> None:
+    def check(self, command: Command, now: float) -> None:
         """Raises RoomRefused when `command` cannot be applied now."""
         if self.over:
             raise no_such_room()
-        if isinstance(command, Drop | Lose) or command.by is None:
-            return  # the server's own wishes need no permission
-        check_permission(command, self._role(command.by))
+        if isinstance(command, Drop | Lose):
+            return  # the server saw it; it is no wish
+        if command.by is not None:  # the server's own wishes need no permission
+            check_permission(command, self._role(command.by))
         match command:
             case Enter(by=by):
+                self.moderation.check_entry(by, now)
                 self._check_room_for(by)
-            case Kick(user=user):
-                self._check_target(user, "be kicked")
+            case Kick(by=by, user=user):
+                self.members.get(user)
+                self._check_target(by, user, "be kicked")
             case TakeSeat(by=by, index=index):
+                if self._role(by) is Role.AUDIENCE and self.info.seat_mode is SeatMode.APPLY:
+                    raise needs_application()
                 self.seats.choose(by, index)
             case LeaveSeat(by=by):
                 self.seats.check_seated(by)
-            case KickFromSeat(user=user):
-                self._check_target(user, "leave its seat")
+            case KickFromSeat(by=by, user=user):
+                self.members.get(user)
+                self._check_target(by, user, "leave its seat")
                 self.seats.check_seated(user)
+            case LockSeat(by=by, index=index, locked=locked):
+                self.seats.check_lock(index, locked)
+                occupant = self.seats[index].user
+                if locked and occupant is not None:
+                    self._check_target(by, occupant, "lose its seat")
+            case MoveSeat():
+                self._check_move(command)
+            case SetAdmin(user=user, admin=admin):
+                self._check_admin(user, admin)
+            case MuteMember(by=by, user=user, seconds=seconds) | Ban(by=by, user=user, seconds=seconds):
+                self._check_target(by, user, "be silenced or banned")
+                if seconds:
+                    self.moderation.check_listing(now)
 
     def apply(self, command: Command, now: float) -> list[RoomEvent]:
         """Changes the room, and says what happened, in order. Raises RoomRefused and then has changed nothing."""
-        self.check(command)
+        self.check(command, now)
         match command:
             case Enter(by=user, name=name, connection=connection):
                 return self._enter(user, name, connection, now)
@@ -116,6 +146,22 @@ class Room:
             case LeaveSeat(by=user) | KickFromSeat(user=user):
                 self.seats.free(user)
                 return [self._seats_changed(now)]
+            case LockSeat(index=index, locked=locked, audio=audio, video=video):
+                self.seats.lock(index, locked=locked, audio=audio, video=video)
+                return [self._seats_changed(now)]
+            case MoveSeat(user=user, index=index, policy=policy):
+                self.seats.move(user, index, policy)
+                return [self._seats_changed(now)]
+            case SetAdmin(by=by, user=user, admin=admin):
+                self.moderation.set_admin(user, admin)
+                return [AdminsChanged(self.app, self.room_id, now, self.moderation.admins, user, by)]
+            case MuteMember(by=by, user=user, seconds=seconds):
+                self.moderation.mute(user, now + seconds, now)
+                return [MemberMuted(self.app, self.room_id, now, user, now + seconds, by)]
+            case Ban(by=by, user=user, seconds=seconds):
+                return self._ban(by, user, now + seconds, now)
+            case UpdateRoom():
+                return self._update(command, now)
             case Drop():
                 return self._drop(command, now)
             case Lose():
@@ -128,10 +174,38 @@ class Room:
         if self.max_members is not None and user not in self.members and len(self.members) >= self.max_members:
             raise room_full(self.max_members)
 
-    def _check_target(self, user: UserId, what: str) -> None:
-        self.members.get(user)
+    def _check_target(self, by: UserId | None, user: UserId, what: str) -> None:
+        """Nobody acts against the owner, and admins not against each other."""
         if user == self.owner:
             raise owner_cannot(what)
+        if by is not None:
+            check_above(self._role_of(by), self._role_of(user))
+
+    def _check_move(self, move: MoveSeat) -> None:
+        if move.by is not None and move.by != move.user:
+            self._check_target(move.by, move.user, "be moved from its seat")
+        elif self._role_of(move.user) is Role.AUDIENCE and self.info.seat_mode is SeatMode.APPLY:
+            raise needs_application()
+        self.seats.check_move(move.user, move.index, move.policy)
+        there = self.seats[move.index].user
+        if there not in (None, move.user) and move.by is not None and self._role_of(move.by) is Role.AUDIENCE:
+            raise no_permission()  # to make somebody stand up, or sit elsewhere, takes a host
+
+    def _check_admin(self, user: UserId, admin: bool) -> None:
+        if user == self.owner:
+            raise owner_cannot("be an admin")
+        if admin:
+            self.members.get(user)
+            self.moderation.check_admin(user)
+
+    def check_voice(self, user: UserId, now: float) -> None:
+        """Raises 100004, 100005, 100017 unless `user` may write here."""
+        if self.over:
+            raise no_such_room()
+        self.members.get(user)
+        self.moderation.check_voice(user, now)
+        if self.info.message_disabled and self._role_of(user) is Role.AUDIENCE:
+            raise messages_disabled()
 
     def _enter(self, user: UserId, name: str, connection: str, now: float) -> list[RoomEvent]:
         member = self.members.find(user)
@@ -154,6 +228,22 @@ class Room:
         seat = self.seats.free(user)
         left = MemberLeft(self.app, self.room_id, now, user, reason, self.audience_count, seat)
         return [left] if seat is None else [left, self._seats_changed(now)]
+
+    def _ban(self, by: UserId | None, user: UserId, until: float, now: float) -> list[RoomEvent]:
+        self.moderation.ban(user, until, now)
+        if until > now:
+            self.moderation.set_admin(user, False)
+        left = self._remove(user, LeaveReason.BANNED, now) if until > now and user in self.members else []
+        return [*left, MemberBanned(self.app, self.room_id, now, user, until, by)]
+
+    def _update(self, update: UpdateRoom, now: float) -> list[RoomEvent]:
+        fields = ("name", "cover", "notice", "category", "is_public", "message_disabled", "seat_mode")
+        changed = {field: value for field in fields if (value := getattr(update, field)) is not None}
+        info = replace(self.info, **changed)
+        if info == self.info:
+            return []
+        self.info = info
+        return [RoomUpdated(self.app, self.room_id, now, info, update.by)]
 
     def _dismiss(self, reason: DismissReason, now: float) -> list[RoomEvent]:
         users = tuple(member.user for member in self.members)
@@ -186,15 +276,15 @@ class Room:
 
     def view(self) -> RoomView:
         return RoomView(
-            self.app, self.room_id, self.name, self.owner, self.cover, self.created_at,
-            tuple(self._seat_views()), self.audience_count, len(self.members),
+            self.app, self.room_id, self.owner, self.created_at, tuple(self._seat_views()), self.audience_count,
+            len(self.members), self.info, self.moderation.admins,
         )  # fmt: skip
 
     def card(self) -> RoomCard:
         owner = self.members.get(self.owner)
         return RoomCard(
-            self.room_id, self.name, self.owner, owner.name, self.cover, self.created_at,
-            self.audience_count, len(self.members), self.seats.taken, len(self.seats),
+            self.room_id, self.info.name, self.owner, owner.name, self.info.cover, self.created_at,
+            self.audience_count, len(self.members), self.seats.taken, len(self.seats), self.info.category,
         )  # fmt: skip
 
     def member(self, user: UserId) -> MemberView:
@@ -207,23 +297,26 @@ class Room:
         return [self._view(member) for member in page], following
 
     def _role(self, user: UserId) -> Role | None:
-        if user not in self.members:
-            return None
-        return Role.OWNER if user == self.owner else Role.AUDIENCE
+        return self._role_of(user) if user in self.members else None
+
+    def _role_of(self, user: UserId) -> Role:
+        """What `user` is here, or would be."""
+        if user == self.owner:
+            return Role.OWNER
+        return Role.ADMIN if self.moderation.is_admin(user) else Role.AUDIENCE
 
     def _view(self, member: Member) -> MemberView:
-        role = Role.OWNER if member.user == self.owner else Role.AUDIENCE
-        return MemberView(
-            member.user, member.name, role, self.seats.of(member.user), member.connected, member.connection
-        )
+        role, seat = self._role_of(member.user), self.seats.of(member.user)
+        return MemberView(member.user, member.name, role, seat, member.connected, member.connection)
 
     def _seat_views(self) -> Iterator[SeatView]:
         for index, user in enumerate(self.seats.users):
-            member = self.members.find(user) if user is not None else None
+            seat, member = self.seats[index], self.members.find(user) if user is not None else None
+            locks = (seat.locked, seat.audio_locked, seat.video_locked)
             if member is None:
-                yield SeatView(index, None, "", False)
+                yield SeatView(index, None, "", False, *locks)
             else:
-                yield SeatView(index, member.user, member.name, member.connected)
+                yield SeatView(index, member.user, member.name, member.connected, *locks)
 
     def _seats_changed(self, now: float) -> SeatsChanged:
         return SeatsChanged(self.app, self.room_id, now, tuple(self._seat_views()))

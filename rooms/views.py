@@ -10,13 +10,43 @@ from enum import StrEnum
 
 from rooms.ids import AppId, RoomId, UserId
 
-__all__ = ["MemberView", "Role", "RoomCard", "RoomView", "SeatView"]
+__all__ = ["MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView"]
+
+
+class SeatMode(StrEnum):
+    """How the audience comes to a seat."""
+
+    FREE = "free"
+    """By sitting down."""
+    APPLY = "apply"
+    """By an application that the owner or an admin accepts, or by invitation."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomInfo:
+    """What the owner may change while the room lives; checked by the commands that carry it."""
+
+    name: str
+    """Its display name."""
+    cover: str = ""
+    """URL of a picture, or empty."""
+    notice: str = ""
+    """What newcomers are told."""
+    category: tuple[int, ...] = ()
+    """Numbers whose meaning is the app's; at most three."""
+    is_public: bool = True
+    """Whether lists show it."""
+    message_disabled: bool = False
+    """Only the owner and admins may write."""
+    seat_mode: SeatMode = SeatMode.FREE
 
 
 class Role(StrEnum):
     """What a member is in its room; permissions.py says what it may do."""
 
     OWNER = "owner"
+    ADMIN = "admin"
+    """Chosen by the owner to help it."""
     AUDIENCE = "audience"
     """Everybody else, on a seat or not."""
 
@@ -51,6 +81,12 @@ class SeatView:
     """The display name of who sits there, or empty."""
     connected: bool
     """Whether who sits there is connected; False for a free seat."""
+    locked: bool = False
+    """Nobody may sit down here."""
+    audio_locked: bool = False
+    """Who sits here is not heard."""
+    video_locked: bool = False
+    """Who sits here is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +97,8 @@ class RoomView:
     """Whose room."""
     room_id: RoomId
     """Which room."""
-    name: str
-    """Its display name."""
     owner: UserId
     """Who made it, and is in it for as long as it lives."""
-    cover: str
-    """URL of a picture, or empty."""
     created_at: float
     """Unix seconds."""
     seats: tuple[SeatView, ...]
@@ -75,6 +107,10 @@ class RoomView:
     """Members besides the owner."""
     member_count: int
     """Members, the owner included."""
+    info: RoomInfo
+    """What its owner says of it, and its rules."""
+    admins: tuple[UserId, ...] = ()
+    """In the order in which they became it, whether they are here or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +137,4 @@ class RoomCard:
     """Seats somebody sits on, the owner's included."""
     seats_count: int
     """All seats."""
+    category: tuple[int, ...] = ()

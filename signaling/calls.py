@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from billing.interface import Entitlements, Feature, UsageSink
-from rooms.interface import RoomId, Rooms, RoomView, UserId
+from rooms.interface import RoomId, Rooms, RoomView, UpdateRoom, UserId
 from signaling import messages
 from signaling.conductor import Conductor, group_of, viewing_of
 from signaling.errors import ProtocolError, bad_parameter, media_state
@@ -86,6 +86,7 @@ class Calls:
             room_name=params.name,
             seats=params.seats,
             cover=params.cover,
+            seat_mode=params.seat_mode,
         )
         caller.room_id = view.room_id
         return self._room(who, view)
@@ -121,6 +122,35 @@ class Calls:
         await self._rooms.kick(who.app, room_id, by=who.user, user=UserId(params.userid))
         return {}
 
+    async def room_update(self, caller: Caller, params: messages.UpdateRoom) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        update = UpdateRoom(
+            who.user,
+            name=params.name,
+            cover=params.cover,
+            notice=params.notice,
+            category=tuple(params.category) if params.category is not None else None,
+            is_public=params.is_public,
+            message_disabled=params.message_disabled,
+            seat_mode=params.seat_mode,
+        )
+        return messages.room_info(await self._rooms.update(who.app, room_id, update))
+
+    async def room_admin(self, caller: Caller, params: messages.SetAdmin) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        admins = await self._rooms.set_admin(who.app, room_id, who.user, UserId(params.userid), params.admin)
+        return {"admins": list(admins)}
+
+    async def room_mute(self, caller: Caller, params: messages.Silence) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._rooms.mute(who.app, room_id, who.user, UserId(params.userid), params.seconds)
+        return {}
+
+    async def room_ban(self, caller: Caller, params: messages.Silence) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._rooms.ban(who.app, room_id, who.user, UserId(params.userid), params.seconds)
+        return {}
+
     # Seats and audience
 
     async def seat_take(self, caller: Caller, params: messages.TakeSeat) -> dict[str, Any]:
@@ -134,6 +164,19 @@ class Calls:
     async def seat_kick(self, caller: Caller, params: messages.UserRef) -> dict[str, Any]:
         who, room_id = _in_room(caller)
         seats = await self._rooms.kick_from_seat(who.app, room_id, by=who.user, user=UserId(params.userid))
+        return {"seats": messages.seats(seats)}
+
+    async def seat_lock(self, caller: Caller, params: messages.LockSeat) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        seats = await self._rooms.lock_seat(
+            who.app, room_id, who.user, params.index, locked=params.locked, audio=params.audio, video=params.video
+        )
+        return {"seats": messages.seats(seats)}
+
+    async def seat_move(self, caller: Caller, params: messages.MoveSeat) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        user = UserId(params.userid) if params.userid is not None else who.user
+        seats = await self._rooms.move_seat(who.app, room_id, who.user, user, params.index, params.policy)
         return {"seats": messages.seats(seats)}
 
     async def audience_list(self, caller: Caller, params: messages.ListAudience) -> dict[str, Any]:
@@ -227,6 +270,7 @@ def publish(conductor: Conductor, stays: Stays, stay: Stay, sdp: str, sources: d
         stays.unbind(stay.publishing.peer)
         stay.publishing.close("replaced by another connection")
     stay.publishing = publishing
+    publishing.forbid(stay.forbidden)
     stays.bind(publishing.peer, stay)
     conductor.tell_publications(stay)
 
@@ -259,9 +303,15 @@ TABLE: dict[str, Call] = {
     "room.leave": Call(messages.Nothing, Calls.room_leave),
     "room.dismiss": Call(messages.Nothing, Calls.room_dismiss),
     "room.kick": Call(messages.UserRef, Calls.room_kick),
+    "room.update": Call(messages.UpdateRoom, Calls.room_update),
+    "room.admin": Call(messages.SetAdmin, Calls.room_admin),
+    "room.mute": Call(messages.Silence, Calls.room_mute),
+    "room.ban": Call(messages.Silence, Calls.room_ban),
     "seat.take": Call(messages.TakeSeat, Calls.seat_take),
     "seat.leave": Call(messages.Nothing, Calls.seat_leave),
     "seat.kick": Call(messages.UserRef, Calls.seat_kick),
+    "seat.lock": Call(messages.LockSeat, Calls.seat_lock),
+    "seat.move": Call(messages.MoveSeat, Calls.seat_move),
     "audience.list": Call(messages.ListAudience, Calls.audience_list),
     "media.publish": Call(messages.Publish, Calls.media_publish),
     "media.unpublish": Call(messages.Nothing, Calls.media_unpublish),

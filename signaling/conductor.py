@@ -29,16 +29,21 @@ from media.interface import (
     Viewing,
 )
 from rooms.interface import (
+    AdminsChanged,
     ConnectionReplaced,
+    MemberBanned,
     MemberDropped,
     MemberEntered,
     MemberLeft,
+    MemberMuted,
     MemberReturned,
     RoomCreated,
     RoomDismissed,
     RoomEvent,
     RoomId,
+    RoomUpdated,
     SeatsChanged,
+    SeatView,
     UserId,
 )
 from signaling import messages
@@ -112,6 +117,14 @@ class Conductor:
                 self._returned(event)
             case SeatsChanged():
                 self._seated(event)
+            case RoomUpdated():
+                self._tell(event, "room.updated", {**messages.room_info(event.info), "by": event.by})
+            case AdminsChanged():
+                self._tell(event, "room.admins", {"admins": event.admins, "userid": event.user, "by": event.by})
+            case MemberMuted():
+                self._tell(event, "room.member_muted", {"userid": event.user, "until": event.until, "by": event.by})
+            case MemberBanned():
+                self._tell(event, "room.member_banned", {"userid": event.user, "until": event.until, "by": event.by})
             case RoomDismissed():
                 self._dismissed(event)
             case RoomCreated():
@@ -133,8 +146,9 @@ class Conductor:
     def _left(self, event: MemberLeft) -> None:
         stay = self._stay(event, event.user)
         if stay is not None:
-            if event.reason == "kicked" and stay.outlet is not None:
-                stay.outlet.push(notification("room.kicked", {"reason": "by_owner"}))
+            if event.reason in ("kicked", "banned") and stay.outlet is not None:
+                reason = "by_owner" if event.reason == "kicked" else "banned"
+                stay.outlet.push(notification("room.kicked", {"reason": reason}))
             self._end(stay, event.reason)
         self._tell(
             event,
@@ -160,10 +174,14 @@ class Conductor:
         self._refresh([stay])
 
     def _seated(self, event: SeatsChanged) -> None:
-        holders = {seat.user for seat in event.seats}
+        holders = {seat.user: seat for seat in event.seats}
         for stay in self._stays.of_room(event.app, event.room_id):
-            if stay.user not in holders:
+            seat = holders.get(stay.user)
+            if seat is None:
                 self.end_publishing(stay, "the seat was left")
+            stay.forbidden = _forbidden_on(seat)
+            if stay.publishing is not None:
+                stay.publishing.forbid(stay.forbidden)
         self._tell(event, "seat.changed", {"seats": messages.seats(event.seats)})
 
     def _dismissed(self, event: RoomDismissed) -> None:
@@ -386,6 +404,14 @@ class Conductor:
         for stay in self._stays.of_room(origin.app, origin.room_id):
             if stay.outlet is not None:
                 stay.outlet.push(text)
+
+
+def _forbidden_on(seat: SeatView | None) -> frozenset[str]:
+    """The kinds of media that are not forwarded from that seat."""
+    if seat is None:
+        return frozenset()
+    locks = {"audio": seat.audio_locked, "video": seat.video_locked}
+    return frozenset(kind for kind, locked in locks.items() if locked)
 
 
 def _stream(stream: StreamOffer, owner: Stay, view: PublicationView) -> dict[str, Any]:

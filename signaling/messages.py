@@ -14,12 +14,12 @@ import msgspec
 
 from billing.interface import EditionView
 from media.interface import PublicationView
-from rooms.interface import MemberView, RoomCard, RoomView, SeatView
+from rooms.interface import MemberView, MovePolicy, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
 __all__ = [
-    "Nothing", "Login", "CreateRoom", "ListRooms", "RoomRef", "UserRef", "TakeSeat", "ListAudience",
-    "Publish", "Mute", "Receive", "Answer",
-    "edition", "room", "room_card", "member", "seats", "publication",
+    "Nothing", "Login", "CreateRoom", "ListRooms", "RoomRef", "UpdateRoom", "UserRef", "SetAdmin", "Silence",
+    "TakeSeat", "LockSeat", "MoveSeat", "ListAudience", "Publish", "Mute", "Receive", "Show", "Answer",
+    "edition", "room", "room_card", "room_info", "member", "seats", "publication",
 ]  # fmt: skip
 
 Short = Annotated[str, msgspec.Meta(max_length=128)]
@@ -48,6 +48,7 @@ class CreateRoom(_Params):
     name: Link | None = None
     seats: int | None = None
     cover: Link | None = None
+    seat_mode: SeatMode = SeatMode.FREE
 
 
 class ListRooms(_Params):
@@ -59,12 +60,50 @@ class RoomRef(_Params):
     room_id: Short
 
 
+class UpdateRoom(_Params):
+    """What is left out stays as it is."""
+
+    name: Link | None = None
+    cover: Link | None = None
+    notice: Link | None = None
+    category: Annotated[list[int], msgspec.Meta(max_length=16)] | None = None
+    is_public: bool | None = None
+    message_disabled: bool | None = None
+    seat_mode: SeatMode | None = None
+
+
 class UserRef(_Params):
     userid: Short
 
 
+class SetAdmin(_Params):
+    userid: Short
+    admin: bool
+
+
+class Silence(_Params):
+    """A mute or a ban; 0 seconds lift it."""
+
+    userid: Short
+    seconds: int
+
+
 class TakeSeat(_Params):
     index: int | None = None
+
+
+class LockSeat(_Params):
+    index: int
+    locked: bool
+    audio: bool = False
+    video: bool = False
+
+
+class MoveSeat(_Params):
+    index: int
+    userid: Short | None = None
+    """Who is moved; oneself when it is left out."""
+    policy: MovePolicy = MovePolicy.ABORT
 
 
 class ListAudience(_Params):
@@ -121,7 +160,16 @@ def member(view: MemberView) -> dict[str, Any]:
 
 def seats(views: Sequence[SeatView]) -> list[dict[str, Any]]:
     return [
-        {"index": seat.index, "userid": seat.user, "name": seat.name, "connected": seat.connected} for seat in views
+        {
+            "index": seat.index,
+            "userid": seat.user,
+            "name": seat.name,
+            "connected": seat.connected,
+            "locked": seat.locked,
+            "audio_locked": seat.audio_locked,
+            "video_locked": seat.video_locked,
+        }
+        for seat in views
     ]
 
 
@@ -139,14 +187,26 @@ def publication(view: PublicationView, userid: str, muted: bool) -> dict[str, An
     }
 
 
+def room_info(info: RoomInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "cover": info.cover,
+        "notice": info.notice,
+        "category": list(info.category),
+        "is_public": info.is_public,
+        "message_disabled": info.message_disabled,
+        "seat_mode": info.seat_mode,
+    }
+
+
 def room(
     view: RoomView, own: MemberView, publications: Sequence[Mapping[str, Any]], speakers: Sequence[str]
 ) -> dict[str, Any]:
     return {
         "room_id": view.room_id,
-        "name": view.name,
         "owner": view.owner,
-        "cover": view.cover,
+        **room_info(view.info),
+        "admins": list(view.admins),
         "created_at": view.created_at,
         "seats": seats(view.seats),
         "audience_count": view.audience_count,
@@ -164,6 +224,7 @@ def room_card(card: RoomCard) -> dict[str, Any]:
         "owner": card.owner,
         "owner_name": card.owner_name,
         "cover": card.cover,
+        "category": list(card.category),
         "audience_count": card.audience_count,
         "member_count": card.member_count,
         "created_at": card.created_at,

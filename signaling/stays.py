@@ -58,6 +58,8 @@ class Stay:
     audio: bool = True
     video: bool = True
     data: bool = False
+    forbidden: frozenset[str] = frozenset()
+    """Kinds of media that its seat does not let through."""
 
     def wants(self, publication: PublicationView) -> bool:
         """Whether it shall be among its streams; messages come by themselves."""

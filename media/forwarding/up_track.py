@@ -129,6 +129,9 @@ class UpTrack:
         self.width = 0
         self.height = 0
         self.max_pixels: int | None = None
+        self.forbidden = False
+        """Nothing is forwarded; afterwards, a picture goes on with its next key frame."""
+        self._rests = False
         self._key_frame_time = -1  # RTP time of the latest key frame
         self._key_frame_octets = 0
 
@@ -210,6 +213,11 @@ class UpTrack:
         if self.blocked or number < self._visible_from:
             self._hide(number, Drop.BLOCKED)
             return None
+        if self.forbidden or (self._rests and not starts and self.codec.kind == "video"):
+            self._rests = True
+            self._hide(number, Drop.FORBIDDEN)
+            return None
+        self._rests = False
         if self.gate is not None and not self.gate(self._level(packet, elements), now):
             self._hide(number, Drop.NOT_LOUDEST)
             return None

@@ -332,6 +332,21 @@ def test_padding_is_old_packets_again_and_never_older_than_the_viewers_first() -
     assert originals == [5, 6]
 
 
+def test_what_is_forbidden_leaves_no_gap_and_a_picture_goes_on_with_a_key_frame() -> None:
+    up = up_track()
+    first = up.receive(vp8(1, key=True), (), 0.0)
+    up.forbidden = True
+    assert [up.receive(vp8(number, key=number == 3, time=number), (), 0.1) for number in (2, 3)] == [None, None]
+    up.forbidden = False
+    assert up.receive(vp8(4, time=4), (), 0.2) is None, "it refers to what nobody saw"
+    again = up.receive(vp8(5, key=True, time=5), (), 0.3)
+    following = up.receive(vp8(6, time=6), (), 0.4)
+    assert first is not None
+    assert again is not None
+    assert following is not None
+    assert [packet.number - first.number for packet in (again, following)] == [1, 2]
+
+
 # Layers
 
 

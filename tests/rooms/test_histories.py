@@ -16,16 +16,21 @@ from room_house import APP, House
 
 from billing.interface import Gauge, Refused
 from rooms.interface import (
+    AdminsChanged,
     ConnectionReplaced,
+    MemberBanned,
     MemberDropped,
     MemberEntered,
     MemberLeft,
     MemberReturned,
+    MovePolicy,
     RoomCreated,
     RoomDismissed,
     RoomEvent,
     RoomRefused,
+    SeatMode,
     SeatsChanged,
+    UpdateRoom,
     UserId,
 )
 
@@ -45,6 +50,11 @@ wish = st.one_of(
     st.tuples(st.just("take_seat"), user, room, st.sampled_from([None, 0, 1, 2, 3])),
     st.tuples(st.just("leave_seat"), user, room),
     st.tuples(st.just("kick_from_seat"), user, room, user),
+    st.tuples(st.just("lock"), user, room, st.sampled_from("0123"), st.sampled_from(["closed", "open"])),
+    st.tuples(st.just("move"), user, room, user, st.sampled_from("0123"), st.sampled_from(list(MovePolicy))),
+    st.tuples(st.just("admin"), user, room, user, st.sampled_from(["on", "off"])),
+    st.tuples(st.just("ban"), user, room, user, st.sampled_from(["0", "5", "60"])),
+    st.tuples(st.just("mode"), user, room, st.sampled_from(list(SeatMode))),
     st.tuples(st.just("drop"), user, room, connection),
 )
 
@@ -56,6 +66,8 @@ class Heard:
     connected: dict[str, bool] = field(default_factory=dict)
     connections: dict[str, str] = field(default_factory=dict)
     seats: list[str | None] = field(default_factory=list)
+    admins: tuple[str, ...] = ()
+    banned: dict[str, float] = field(default_factory=dict)
 
 
 class Listener:
@@ -71,6 +83,7 @@ class Listener:
         match event:
             case MemberEntered(member=member):
                 assert member.user not in heard.connected
+                assert heard.banned.get(member.user, 0.0) <= event.at
                 heard.connected[member.user] = True
                 heard.connections[member.user] = member.connection
                 assert event.audience_count == len(heard.connected) - 1
@@ -90,6 +103,11 @@ class Listener:
                 heard.connections[who] = by
             case SeatsChanged(seats=seats):
                 heard.seats = [seat.user for seat in seats]
+            case AdminsChanged(admins=admins):
+                heard.admins = admins
+            case MemberBanned(user=who, until=until):
+                heard.banned[who] = until
+                heard.admins = tuple(admin for admin in heard.admins if admin != who or until <= event.at)
             case RoomDismissed(room_id=room_id, members=members):
                 assert set(members) == set(heard.connected)
                 del self.rooms[room_id]
@@ -148,6 +166,13 @@ class Histories(RuleBasedStateMachine):
             "take_seat": lambda: rooms.take_seat(APP, where, by, rest[0]),  # type: ignore[arg-type]
             "leave_seat": lambda: rooms.leave_seat(APP, where, by),
             "kick_from_seat": lambda: rooms.kick_from_seat(APP, where, by, UserId(rest[0])),
+            "lock": lambda: rooms.lock_seat(
+                APP, where, by, int(rest[0]), locked=rest[1] == "closed", audio=False, video=False
+            ),
+            "move": lambda: rooms.move_seat(APP, where, by, UserId(rest[0]), int(rest[1]), MovePolicy(rest[2])),
+            "admin": lambda: rooms.set_admin(APP, where, by, UserId(rest[0]), rest[1] == "on"),
+            "ban": lambda: rooms.ban(APP, where, by, UserId(rest[0]), int(rest[1])),
+            "mode": lambda: rooms.update(APP, where, UpdateRoom(by, seat_mode=SeatMode(rest[0]))),
             "drop": lambda: self.house.drop(who, where, f"{who}_{rest[0]}"),
         }
         try:
@@ -163,6 +188,8 @@ class Histories(RuleBasedStateMachine):
         for room_id, heard in self.listener.rooms.items():
             view = rooms.room(APP, room_id)
             assert [seat.user for seat in view.seats] == heard.seats
+            assert not any(seat.user and seat.locked for seat in view.seats)
+            assert view.admins == heard.admins
             assert (view.member_count, view.audience_count) == (len(heard.connected), len(heard.connected) - 1)
             for who, connected in heard.connected.items():
                 member = rooms.member(APP, room_id, UserId(who))

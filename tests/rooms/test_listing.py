@@ -9,10 +9,11 @@ from rooms.ids import RoomId, UserId
 from rooms.listing import page_of_rooms
 from rooms.room import Room
 from rooms.seats import Seats
+from rooms.views import RoomInfo
 
 
 def room(name: str, *, audience: int, created_at: float = 1000.0) -> Room:
-    made = Room(AppId(1), RoomId(name), name, UserId("o"), "", created_at, Seats(2))
+    made = Room(AppId(1), RoomId(name), RoomInfo(name), UserId("o"), created_at, Seats(2))
     made.open("O", "c", created_at)
     for number in range(audience):
         made.apply(Enter(UserId(f"u{number}"), "U", "c"), created_at)

@@ -4,33 +4,58 @@ from typing import get_args
 
 import pytest
 
-from rooms.commands import Dismiss, Enter, Kick, KickFromSeat, Leave, LeaveSeat, MemberCommand, TakeSeat
+from rooms.commands import (
+    Ban,
+    Dismiss,
+    Enter,
+    Kick,
+    KickFromSeat,
+    Leave,
+    LeaveSeat,
+    LockSeat,
+    MemberCommand,
+    MoveSeat,
+    MuteMember,
+    SetAdmin,
+    TakeSeat,
+    UpdateRoom,
+)
 from rooms.errors import RoomRefused
 from rooms.events import DismissReason
 from rooms.ids import UserId
 from rooms.permissions import PERMISSIONS, check_permission
+from rooms.seats import MovePolicy
 from rooms.views import Role
 
 ME, OTHER = UserId("me"), UserId("other")
 OK, NOT_IN_ROOM, NO_PERMISSION = None, 100005, 100006
 
-# command: what the owner, the audience, and somebody outside hear
+# command: what the owner, an admin, the audience, and somebody outside hear
 TABLE = [
-    (Enter(ME, "Me", "c"), OK, OK, OK),
-    (Leave(ME), OK, OK, NOT_IN_ROOM),
-    (Dismiss(ME, DismissReason.BY_OWNER), OK, NO_PERMISSION, NOT_IN_ROOM),
-    (Kick(ME, OTHER), OK, NO_PERMISSION, NOT_IN_ROOM),
-    (TakeSeat(ME, None), OK, OK, NOT_IN_ROOM),
-    (LeaveSeat(ME), NO_PERMISSION, OK, NOT_IN_ROOM),
-    (KickFromSeat(ME, OTHER), OK, NO_PERMISSION, NOT_IN_ROOM),
+    (Enter(ME, "Me", "c"), OK, OK, OK, OK),
+    (Leave(ME), OK, OK, OK, NOT_IN_ROOM),
+    (Dismiss(ME, DismissReason.BY_OWNER), OK, NO_PERMISSION, NO_PERMISSION, NOT_IN_ROOM),
+    (Kick(ME, OTHER), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
+    (TakeSeat(ME, None), OK, OK, OK, NOT_IN_ROOM),
+    (LeaveSeat(ME), NO_PERMISSION, OK, OK, NOT_IN_ROOM),
+    (KickFromSeat(ME, OTHER), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
+    (LockSeat(ME, 1, True, False, False), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
+    (MoveSeat(ME, ME, 1, MovePolicy.ABORT), OK, OK, OK, NOT_IN_ROOM),
+    (SetAdmin(ME, OTHER, True), OK, NO_PERMISSION, NO_PERMISSION, NOT_IN_ROOM),
+    (MuteMember(ME, OTHER, 60), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
+    (Ban(ME, OTHER, 60), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
+    (UpdateRoom(ME, name="R"), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
 ]
 
 
-@pytest.mark.parametrize(("command", "owner", "audience", "outside"), TABLE, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    ("command", "owner", "admin", "audience", "outside"), TABLE, ids=lambda value: type(value).__name__
+)
 def test_every_role_hears_what_the_table_says(
-    command: MemberCommand, owner: int | None, audience: int | None, outside: int | None
+    command: MemberCommand, owner: int | None, admin: int | None, audience: int | None, outside: int | None
 ) -> None:
-    for role, expected in ((Role.OWNER, owner), (Role.AUDIENCE, audience), (None, outside)):
+    heard = {Role.OWNER: owner, Role.ADMIN: admin, Role.AUDIENCE: audience, None: outside}
+    for role, expected in heard.items():
         code = None
         try:
             check_permission(command, role)

@@ -36,7 +36,7 @@ async def refusal(wish: Awaitable[object]) -> RoomRefused | Refused:
 async def test_a_created_room_has_its_owner_on_seat_0_and_one_lease_of_each_kind(house: House) -> None:
     view = await house.create("olga", seats=4, room_name="Evening", cover="http://c")
 
-    assert (view.owner, view.name, view.cover, len(view.seats), view.seats[0].user) == (
+    assert (view.owner, view.info.name, view.info.cover, len(view.seats), view.seats[0].user) == (
         OLGA, "Evening", "http://c", 4, OLGA,
     )  # fmt: skip
     assert (view.audience_count, view.member_count) == (0, 1)
@@ -54,7 +54,7 @@ async def test_a_room_without_a_wished_id_gets_one_and_its_id_is_its_name(house:
     view = await house.create(room_id=None)
 
     assert view.room_id.startswith("room_")
-    assert view.name == view.room_id
+    assert view.info.name == view.room_id
 
 
 @pytest.mark.parametrize(("limit", "seats"), [(9, 9), (None, 50), (80, 50)])

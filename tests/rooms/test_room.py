@@ -8,6 +8,7 @@ import pytest
 
 from billing.interface import AppId
 from rooms.commands import (
+    Ban,
     Command,
     Dismiss,
     Drop,
@@ -16,26 +17,35 @@ from rooms.commands import (
     KickFromSeat,
     Leave,
     LeaveSeat,
+    LockSeat,
     Lose,
+    MoveSeat,
+    MuteMember,
+    SetAdmin,
     TakeSeat,
+    UpdateRoom,
 )
 from rooms.errors import RoomRefused
 from rooms.events import (
+    AdminsChanged,
     ConnectionReplaced,
     DismissReason,
     LeaveReason,
+    MemberBanned,
     MemberDropped,
     MemberEntered,
     MemberLeft,
+    MemberMuted,
     MemberReturned,
     RoomCreated,
     RoomDismissed,
+    RoomUpdated,
     SeatsChanged,
 )
 from rooms.ids import RoomId, UserId
 from rooms.room import Room
-from rooms.seats import Seats
-from rooms.views import Role
+from rooms.seats import MovePolicy, Seats
+from rooms.views import Role, RoomInfo, SeatMode
 
 APP, R = AppId(7), RoomId("r")
 OWNER, A, B, X = (UserId(name) for name in ("olga", "anna", "ben", "xaver"))
@@ -43,7 +53,7 @@ NOW = 5000.0
 
 
 def room(*audience: UserId, seats: int = 3, max_members: int | None = None) -> Room:
-    made = Room(APP, R, "Room", OWNER, "", NOW, Seats(seats), max_members)
+    made = Room(APP, R, RoomInfo("Room"), OWNER, NOW, Seats(seats), max_members)
     made.open("Olga", "c_olga", NOW)
     for user in audience:
         made.apply(Enter(user, user.title(), f"c_{user}"), NOW)
@@ -58,7 +68,7 @@ def names(made: Room) -> list[str | None]:
 
 
 def test_the_owner_is_in_on_seat_0_from_the_first_event() -> None:
-    made = Room(APP, R, "Room", OWNER, "pic", NOW, Seats(2))
+    made = Room(APP, R, RoomInfo("Room", "pic"), OWNER, NOW, Seats(2))
 
     created, entered = made.open("Olga", "c_olga", NOW)
 
@@ -255,6 +265,22 @@ def ended() -> Room:
         (seated, Dismiss(X, DismissReason.BY_OWNER), 100005, "not_in_room"),
         (seated, Leave(X), 100005, "not_in_room"),
         (seated, TakeSeat(X, None), 100005, "not_in_room"),
+        (seated, LockSeat(B, 2, True, False, False), 100006, "no_permission"),
+        (seated, LockSeat(OWNER, 0, True, False, False), 100006, "no_permission"),
+        (seated, LockSeat(OWNER, 9, True, False, False), 100002, "bad_parameter"),
+        (seated, MoveSeat(OWNER, A, 0, MovePolicy.SWAP), 100006, "no_permission"),
+        (seated, MoveSeat(OWNER, OWNER, 1, MovePolicy.SWAP), 100006, "no_permission"),
+        (seated, MoveSeat(OWNER, B, 1, MovePolicy.SWAP), 100206, "not_seated"),
+        (seated, MoveSeat(A, A, 2, MovePolicy.ABORT), 100002, "bad_parameter"),
+        (seated, MoveSeat(B, A, 1, MovePolicy.ABORT), 100006, "no_permission"),
+        (seated, SetAdmin(A, B, True), 100006, "no_permission"),
+        (seated, SetAdmin(OWNER, OWNER, True), 100006, "no_permission"),
+        (seated, SetAdmin(OWNER, X, True), 100005, "not_in_room"),
+        (seated, MuteMember(A, B, 60), 100006, "no_permission"),
+        (seated, MuteMember(OWNER, OWNER, 60), 100006, "no_permission"),
+        (seated, Ban(A, B, 60), 100006, "no_permission"),
+        (seated, UpdateRoom(B, name="Mine"), 100006, "no_permission"),
+        (ended, UpdateRoom(OWNER, name="Mine"), 100004, "no_such_room"),
         (ended, Enter(X, "X", "c"), 100004, "no_such_room"),
         (ended, Leave(A), 100004, "no_such_room"),
         (ended, Dismiss(None, DismissReason.BY_SERVER), 100004, "no_such_room"),
@@ -267,7 +293,7 @@ def test_a_refusal_has_its_code_and_changes_nothing(
     made = given()
     before = made.view()
 
-    for refusing in (lambda: made.check(command), lambda: made.apply(command, NOW)):
+    for refusing in (lambda: made.check(command, NOW), lambda: made.apply(command, NOW)):
         with pytest.raises(RoomRefused) as refused:
             refusing()
         assert (refused.value.code, refused.value.name) == (code, name)
@@ -280,3 +306,112 @@ def test_a_full_room_lets_its_members_come_back() -> None:
     made.apply(Drop(A, "c_anna", NOW + 30), NOW)
 
     assert made.apply(Enter(A, "Anna", "c2"), NOW) == [MemberReturned(APP, R, NOW, A, "c2")]
+
+
+# Hosts
+
+
+def test_admins_help_the_owner_and_not_against_each_other() -> None:
+    made = room(A, B, X)
+    for user in (A, B):
+        assert made.apply(SetAdmin(OWNER, user, True), NOW)[0] == AdminsChanged(
+            APP, R, NOW, made.moderation.admins, user, OWNER
+        )
+    assert made.member(A).role is Role.ADMIN
+
+    for against in (Kick(A, B), Ban(A, B, 60), MuteMember(A, B, 60), Kick(A, OWNER), SetAdmin(A, X, True)):
+        with pytest.raises(RoomRefused) as refused:
+            made.apply(against, NOW)
+        assert refused.value.code == 100006
+    assert made.apply(Kick(A, X), NOW)
+    made.apply(SetAdmin(OWNER, B, False), NOW)
+    assert made.apply(Kick(A, B), NOW)
+
+
+def test_who_is_banned_is_out_and_stays_out_until_it_ends() -> None:
+    made = room(A)
+    made.apply(SetAdmin(OWNER, A, True), NOW)
+    left, banned = made.apply(Ban(None, A, 60), NOW)
+    assert isinstance(left, MemberLeft)
+    assert left.reason is LeaveReason.BANNED
+    assert banned == MemberBanned(APP, R, NOW, A, NOW + 60, None)
+    with pytest.raises(RoomRefused) as refused:
+        made.apply(Enter(A, "Anna", "c"), NOW + 59)
+    assert refused.value.code == 100016
+    assert "1 s" in refused.value.sentence
+
+    made.apply(Enter(A, "Anna", "c"), NOW + 60)
+    assert made.member(A).role is Role.AUDIENCE, "an admin no longer"
+    made.apply(Ban(OWNER, B, 60), NOW + 61)
+    made.apply(Ban(OWNER, B, 0), NOW + 62)
+    assert made.apply(Enter(B, "Ben", "c"), NOW + 63)
+
+
+def test_a_mute_outlives_the_stay_and_ends_by_itself() -> None:
+    made = room(A, B)
+    assert made.apply(MuteMember(OWNER, A, 60), NOW) == [MemberMuted(APP, R, NOW, A, NOW + 60, OWNER)]
+    made.apply(Leave(A), NOW + 1)
+    made.apply(Enter(A, "Anna", "c"), NOW + 2)
+    with pytest.raises(RoomRefused) as refused:
+        made.check_voice(A, NOW + 59)
+    assert refused.value.code == 100017
+    made.check_voice(B, NOW)
+    made.check_voice(A, NOW + 60)
+
+
+def test_when_messages_are_disabled_hosts_may_write_still() -> None:
+    made = room(A, B)
+    made.apply(SetAdmin(OWNER, A, True), NOW)
+    (updated,) = made.apply(UpdateRoom(A, notice="hush", message_disabled=True), NOW)
+    assert isinstance(updated, RoomUpdated)
+    assert (updated.info.name, updated.info.notice, updated.by) == ("Room", "hush", A)
+    assert made.apply(UpdateRoom(A, message_disabled=True), NOW) == [], "nothing new"
+    for user in (OWNER, A):
+        made.check_voice(user, NOW)
+    with pytest.raises(RoomRefused):
+        made.check_voice(B, NOW)
+
+
+# Seats that are locked, and moves
+
+
+def test_who_sits_on_a_seat_that_is_closed_stands_up() -> None:
+    made = room(A)
+    made.apply(TakeSeat(A, 1), NOW)
+    (changed,) = made.apply(LockSeat(OWNER, 1, True, True, False), NOW)
+    assert isinstance(changed, SeatsChanged)
+    seat = changed.seats[1]
+    assert (seat.user, seat.locked, seat.audio_locked, seat.video_locked) == (None, True, True, False)
+    with pytest.raises(RoomRefused) as refused:
+        made.apply(TakeSeat(A, 1), NOW)
+    assert refused.value.code == 100200
+    made.apply(TakeSeat(A, None), NOW)
+    assert names(made) == ["olga", None, "anna"]
+
+
+def test_moving_aborts_replaces_or_swaps() -> None:
+    made = room(A, B, seats=4)
+    made.apply(TakeSeat(A, 1), NOW)
+    made.apply(TakeSeat(B, 2), NOW)
+    for policy, code in ((MovePolicy.ABORT, 100201), (MovePolicy.REPLACE, 100006), (MovePolicy.SWAP, 100006)):
+        with pytest.raises(RoomRefused) as refused:
+            made.apply(MoveSeat(A, A, 2, policy), NOW)
+        assert refused.value.code == code
+    made.apply(MoveSeat(A, A, 3, MovePolicy.ABORT), NOW)
+    assert names(made) == ["olga", None, "ben", "anna"]
+    made.apply(MoveSeat(OWNER, A, 2, MovePolicy.SWAP), NOW)
+    assert names(made) == ["olga", None, "anna", "ben"]
+    made.apply(MoveSeat(OWNER, B, 2, MovePolicy.REPLACE), NOW)
+    assert names(made) == ["olga", None, "ben", None]
+    made.apply(MoveSeat(OWNER, B, 2, MovePolicy.ABORT), NOW)
+    assert names(made) == ["olga", None, "ben", None], "there already"
+
+
+def test_where_seats_are_applied_for_the_audience_does_not_sit_down_by_itself() -> None:
+    made = room(A, B)
+    made.apply(UpdateRoom(OWNER, seat_mode=SeatMode.APPLY), NOW)
+    with pytest.raises(RoomRefused) as refused:
+        made.apply(TakeSeat(A, 1), NOW)
+    assert (refused.value.code, refused.value.name) == (100006, "needs_application")
+    made.apply(SetAdmin(OWNER, B, True), NOW)
+    made.apply(TakeSeat(B, 1), NOW)
