@@ -23,12 +23,14 @@ from rooms.ids import (
     user_id_fault,
 )
 from rooms.moderation import MAX_SECONDS
+from rooms.requests import extra_fault, timeout_fault
 from rooms.seats import MovePolicy
 from rooms.views import SeatMode
 
 __all__ = [
-    "Ban", "Command", "Create", "Dismiss", "Drop", "Enter", "Kick", "KickFromSeat", "Leave", "LeaveSeat", "LockSeat",
-    "Lose", "MemberCommand", "MoveSeat", "MuteMember", "SetAdmin", "TakeSeat", "UpdateRoom",
+    "Answer", "Apply", "Ban", "Cancel", "Command", "Create", "Dismiss", "Drop", "Enter", "Expire", "Invite", "Kick",
+    "KickFromSeat", "Leave", "LeaveSeat", "LockSeat", "Lose", "MemberCommand", "MoveSeat", "MuteMember", "SetAdmin",
+    "TakeSeat", "UpdateRoom",
 ]  # fmt: skip
 
 
@@ -162,6 +164,58 @@ class MoveSeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Apply:
+    """A member of the audience asks the hosts for a seat."""
+
+    by: UserId
+    index: int | None
+    """Which seat; None: any."""
+    timeout_s: float
+    """Seconds after which nobody has answered; 0: never."""
+    extra: str
+    """For the hosts to read, at most 1 KiB."""
+
+    def __post_init__(self) -> None:
+        refuse_faults(timeout_fault(self.timeout_s), extra_fault(self.extra))
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """A host asks a member of the audience to sit down."""
+
+    by: UserId
+    user: UserId
+    index: int | None
+    timeout_s: float
+    extra: str
+
+    def __post_init__(self) -> None:
+        refuse_faults(timeout_fault(self.timeout_s), extra_fault(self.extra))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A host answers an application, or a member its invitation. Who is accepted sits down."""
+
+    by: UserId
+    request_id: str
+    accept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Who asked does not want it any more."""
+
+    by: UserId
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """The server saw that nobody answered in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetAdmin:
     """A member shall help the owner, or no longer."""
 
@@ -251,7 +305,7 @@ def _seconds_fault(seconds: int) -> str | None:
 
 MemberCommand = (
     Enter | Leave | Dismiss | Kick | TakeSeat | LeaveSeat | KickFromSeat
-    | LockSeat | MoveSeat | SetAdmin | MuteMember | Ban | UpdateRoom
+    | LockSeat | MoveSeat | Apply | Invite | Answer | Cancel | SetAdmin | MuteMember | Ban | UpdateRoom
 )  # fmt: skip
 """What members may wish; the table of permissions has a row for each."""
-Command = MemberCommand | Drop | Lose
+Command = MemberCommand | Drop | Lose | Expire

@@ -9,9 +9,10 @@ Pure: values only.
 from __future__ import annotations
 
 __all__ = [
-    "RoomRefused", "already_in_room", "already_seated", "bad_parameter", "banned", "member_muted", "messages_disabled",
-    "needs_application", "no_permission", "no_such_room", "not_in_room", "not_seated", "owner_cannot", "room_exists",
-    "room_full", "seat_locked", "seat_occupied", "seats_full", "seats_limit", "stopping", "too_many_admins",
+    "RoomRefused", "already_in_room", "already_queued", "already_seated", "bad_parameter", "banned", "member_muted",
+    "messages_disabled", "needs_application", "no_permission", "no_such_room", "not_in_room", "not_seated",
+    "owner_cannot", "room_exists", "room_full", "seat_locked", "seat_occupied", "seats_full", "seats_limit",
+    "stopping", "too_many_admins",
 ]  # fmt: skip
 
 
@@ -91,6 +92,10 @@ def seats_limit(limit: int) -> RoomRefused:
 
 def seat_occupied(index: int) -> RoomRefused:
     return RoomRefused(100201, "seat_occupied", f"Seat {index} is taken.")
+
+
+def already_queued() -> RoomRefused:
+    return RoomRefused(100202, "already_queued", "This member waits for a seat already.")
 
 
 def already_seated(index: int) -> RoomRefused:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rooms.co_guests import SeatRequest
 from rooms.ids import AppId, RoomId, UserId
+from rooms.requests import Outcome
 from rooms.views import MemberView, RoomCard, RoomInfo, SeatView
 
 __all__ = [
     "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberBanned", "MemberDropped",
     "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent",
-    "RoomUpdated", "SeatsChanged",
+    "RoomUpdated", "SeatRequestEnded", "SeatRequested", "SeatsChanged",
 ]  # fmt: skip
 
 
@@ -119,6 +121,27 @@ class SeatsChanged(_Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SeatRequested(_Event):
+    """Somebody applied for a seat, or was invited to one. `SeatRequestEnded` follows, once."""
+
+    request: SeatRequest
+    hosts: tuple[UserId, ...]
+    """Who may know, besides whom it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRequestEnded(_Event):
+    """An application or invitation is over. When it was accepted, `SeatsChanged` follows."""
+
+    request: SeatRequest
+    hosts: tuple[UserId, ...]
+    """As above."""
+    outcome: Outcome
+    by: UserId | None
+    """Who ended it; None: nobody did, it timed out or became pointless."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoomUpdated(_Event):
     """The owner, an admin or a back office said something else of the room, or changed its rules."""
 
@@ -176,6 +199,8 @@ RoomEvent = (
     | MemberReturned
     | ConnectionReplaced
     | SeatsChanged
+    | SeatRequested
+    | SeatRequestEnded
     | RoomUpdated
     | AdminsChanged
     | MemberMuted

@@ -6,6 +6,7 @@ everything that happened a `RoomEvent` told to its listener.
 
 from __future__ import annotations
 
+from rooms.co_guests import SeatRequest
 from rooms.commands import UpdateRoom
 from rooms.errors import RoomRefused
 from rooms.events import (
@@ -23,18 +24,21 @@ from rooms.events import (
     RoomDismissed,
     RoomEvent,
     RoomUpdated,
+    SeatRequested,
+    SeatRequestEnded,
     SeatsChanged,
 )
 from rooms.ids import RoomId, UserId
 from rooms.registry import Rooms, RoomTimes
+from rooms.requests import Outcome
 from rooms.seats import MovePolicy
 from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
 __all__ = [
     "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
-    "MovePolicy", "UpdateRoom",
+    "MovePolicy", "Outcome", "SeatRequest", "UpdateRoom",
     "MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView",
     "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberBanned", "MemberDropped",
     "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent",
-    "RoomUpdated", "SeatsChanged",
+    "RoomUpdated", "SeatRequestEnded", "SeatRequested", "SeatsChanged",
 ]  # fmt: skip

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rooms.commands import (
+    Answer,
+    Apply,
     Ban,
+    Cancel,
     Dismiss,
     Enter,
+    Invite,
     Kick,
     KickFromSeat,
     Leave,
@@ -44,6 +48,10 @@ PERMISSIONS: Mapping[type[MemberCommand], frozenset[Role | None]] = {
     KickFromSeat: _HOSTS,
     LockSeat: _HOSTS,
     MoveSeat: _MEMBERS,  # the audience itself only, see room.py
+    Apply: _AUDIENCE,
+    Invite: _HOSTS,
+    Answer: _MEMBERS,  # whom it concerns, see co_guests.py
+    Cancel: _MEMBERS,
     SetAdmin: _OWNER,
     MuteMember: _HOSTS,
     Ban: _HOSTS,
@@ -62,7 +70,7 @@ def check_permission(command: MemberCommand, role: Role | None) -> None:
     if role is None:
         raise not_in_room()
     if role is Role.OWNER:
-        raise owner_cannot("leave its seat")
+        raise owner_cannot("leave its seat, or apply for one")
     raise no_permission()
 
 

@@ -21,13 +21,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from billing.interface import Entitlements, Feature, Gauge, Lease
+from rooms.co_guests import SeatRequest
 from rooms.commands import (
+    Answer,
+    Apply,
     Ban,
+    Cancel,
     Command,
     Create,
     Dismiss,
     Drop,
     Enter,
+    Expire,
+    Invite,
     Kick,
     KickFromSeat,
     Leave,
@@ -41,7 +47,7 @@ from rooms.commands import (
     UpdateRoom,
 )
 from rooms.errors import RoomRefused, already_in_room, no_such_room, room_exists, seats_limit, stopping
-from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent, SeatsChanged
+from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
 from rooms.graces import Grace, Graces
 from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
 from rooms.leases import Book, Leases, Unit, to_the_end
@@ -271,6 +277,45 @@ class Rooms:
             await self._give_up(home, MoveSeat(by, user, index, policy))
             return home.room.view().seats
 
+    # Requests for seats
+
+    async def apply(
+        self, app: AppId, room_id: str, user: UserId, *, index: int | None, timeout_s: float, extra: str
+    ) -> SeatRequest:
+        """Asks the hosts for a seat; `timeout_s` 0 means no timeout. What was asked.
+
+        Raises 100002, 100004, 100005, 100006, 100012, 100102, 100200 to 100205, and billing's 100007."""
+        return await self._request(app, room_id, Apply(user, index, timeout_s, extra))
+
+    async def invite(
+        self, app: AppId, room_id: str, by: UserId, user: UserId, *, index: int | None, timeout_s: float, extra: str
+    ) -> SeatRequest:
+        """Asks a member to sit down; the rest is as with `apply`."""
+        return await self._request(app, room_id, Invite(by, user, index, timeout_s, extra))
+
+    async def answer(self, app: AppId, room_id: str, by: UserId, request_id: str, accept: bool) -> None:
+        """Answers an application or an invitation; who is accepted sits down. What is refused stays pending.
+
+        Raises 100004, 100005, 100006, -2311, 100200, 100201, 100205, and billing's limit of seats."""
+        command = Answer(by, request_id, accept)
+        async with self._home(app, room_id) as home:
+            now = self._clock()  # for both: meanwhile the request may time out
+            home.room.check(command, now)
+            taken = NOTHING
+            if accept:
+                guest = home.room.co_guests.find(request_id, now).guest
+                taken = await self._leases.ask(home.book, (Gauge.SEATS, guest))
+            self._change(home, command, taken, now)
+
+    async def cancel(self, app: AppId, room_id: str, by: UserId, request_id: str) -> None:
+        """Takes an application or invitation back. Raises 100004, 100005, 100006, -2311."""
+        async with self._home(app, room_id) as home:
+            self._change(home, Cancel(by, request_id))
+
+    def requests(self, app: AppId, room_id: str, user: UserId) -> Sequence[SeatRequest]:
+        """The pending ones that `user` may know: all for hosts, otherwise its own. Raises 100004, 100005."""
+        return self._find(app, room_id).room.requests_for(user)
+
     # Looking
 
     def room(self, app: AppId, room_id: str) -> RoomView:
@@ -319,6 +364,10 @@ class Rooms:
             except BaseException:
                 self._graces.add(grace)  # or its member would stay for ever; harmless when it was lost already
                 raise
+        for home in list(self._all_homes()):
+            due = home.room.co_guests.next_due
+            if due is not None and due <= now:
+                await self._expire(home)
         if now >= self._renew_at:
             await self._leases.renew([home.book for home in self._all_homes()])
             self._renew_at = now + self._limits.renew_every_s  # only now: a failed renewal is tried again next second
@@ -335,6 +384,19 @@ class Rooms:
             for lock in list(self._reserved.values()):
                 async with lock:
                     pass  # what is beginning sees that we stop; what is ending, ends
+
+    async def _expire(self, home: _Home) -> None:
+        async with home.book.lock:
+            if not home.room.over:
+                self._change(home, Expire())
+
+    async def _request(self, app: AppId, room_id: str, command: Apply | Invite) -> SeatRequest:
+        async with self._home(app, room_id) as home:
+            home.room.check(command, self._clock())
+            await self._entitlements.require(app, Feature.CO_GUEST)
+            (event,) = self._change(home, command)
+            assert isinstance(event, SeatRequested), "a request that is not refused is made"
+            return event.request
 
     async def _drop(self, app: AppId, room_id: str, user: UserId, connection: str) -> None:
         try:
@@ -405,9 +467,11 @@ class Rooms:
         if current is not None and current != room_id:
             raise already_in_room(current)
 
-    def _change(self, home: _Home, command: Command, taken: Mapping[Unit, Lease] = NOTHING) -> list[RoomEvent]:
-        """Change, book, tell, where nothing is given back. `taken` was asked for before."""
-        events = home.room.apply(command, self._clock())
+    def _change(
+        self, home: _Home, command: Command, taken: Mapping[Unit, Lease] = NOTHING, now: float | None = None
+    ) -> list[RoomEvent]:
+        """Change, book, tell, where nothing is given back. `taken` was asked for before, at `now`."""
+        events = home.room.apply(command, self._clock() if now is None else now)
         home.book.leases.update(taken)
         self._tell(events)
         return events

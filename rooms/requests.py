@@ -81,6 +81,10 @@ class Pending(Generic[R]):
             raise no_such_request()
         return request
 
+    def all(self) -> tuple[R, ...]:
+        """Oldest first."""
+        return tuple(self._requests.values())
+
     def of(self, party: str) -> tuple[R, ...]:
         """The requests by and to `party`."""
         return tuple(request for request in self._requests.values() if party in (request.by, request.to))

@@ -12,12 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from rooms.co_guests import APPLICATION, INVITATION, CoGuests, SeatRequest
 from rooms.commands import (
+    Answer,
+    Apply,
     Ban,
+    Cancel,
     Command,
     Dismiss,
     Drop,
     Enter,
+    Expire,
+    Invite,
     Kick,
     KickFromSeat,
     Leave,
@@ -46,12 +52,15 @@ from rooms.events import (
     RoomDismissed,
     RoomEvent,
     RoomUpdated,
+    SeatRequested,
+    SeatRequestEnded,
     SeatsChanged,
 )
 from rooms.ids import AppId, RoomId, UserId
 from rooms.members import Member, Members
 from rooms.moderation import Moderation
 from rooms.permissions import check_above, check_permission
+from rooms.requests import Outcome
 from rooms.seats import Seats
 from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
@@ -73,6 +82,7 @@ class Room:
     """The owner included; None: no limit of its own."""
     members: Members = field(default_factory=Members)
     moderation: Moderation = field(default_factory=Moderation)
+    co_guests: CoGuests = field(default_factory=CoGuests)
     over: bool = False
     """Dismissed; every command is refused with 100004 from then on."""
 
@@ -91,7 +101,7 @@ class Room:
         """Raises RoomRefused when `command` cannot be applied now."""
         if self.over:
             raise no_such_room()
-        if isinstance(command, Drop | Lose):
+        if isinstance(command, Drop | Lose | Expire):
             return  # the server saw it; it is no wish
         if command.by is not None:  # the server's own wishes need no permission
             check_permission(command, self._role(command.by))
@@ -119,6 +129,17 @@ class Room:
                     self._check_target(by, occupant, "lose its seat")
             case MoveSeat():
                 self._check_move(command)
+            case Apply(by=by, index=index):
+                self._check_request(APPLICATION, by, self.owner, index)
+            case Invite(by=by, user=user, index=index):
+                self.members.get(user)
+                self._check_request(INVITATION, by, user, index)
+            case Answer(by=by, request_id=request_id, accept=accept):
+                request = self.co_guests.check_answer(request_id, by, self._is_host(by), now)
+                if accept:
+                    self.seats.choose(request.guest, request.index)
+            case Cancel(by=by, request_id=request_id):
+                self.co_guests.check_cancel(request_id, by, self._is_host(by), now)
             case SetAdmin(user=user, admin=admin):
                 self._check_admin(user, admin)
             case MuteMember(by=by, user=user, seconds=seconds) | Ban(by=by, user=user, seconds=seconds):
@@ -142,7 +163,7 @@ class Room:
                 return self._remove(user, LeaveReason.KICKED, now)
             case TakeSeat(by=user, index=index):
                 self.seats.take(user, index)
-                return [self._seats_changed(now)]
+                return [*self._end_requests(user, now, gone=False), self._seats_changed(now)]
             case LeaveSeat(by=user) | KickFromSeat(user=user):
                 self.seats.free(user)
                 return [self._seats_changed(now)]
@@ -152,6 +173,18 @@ class Room:
             case MoveSeat(user=user, index=index, policy=policy):
                 self.seats.move(user, index, policy)
                 return [self._seats_changed(now)]
+            case Apply(by=by, index=index, timeout_s=timeout_s, extra=extra):
+                return self._request(APPLICATION, by, self.owner, index, timeout_s, extra, now)
+            case Invite(by=by, user=user, index=index, timeout_s=timeout_s, extra=extra):
+                return self._request(INVITATION, by, user, index, timeout_s, extra, now)
+            case Answer():
+                return self._answer(command, now)
+            case Cancel(by=by, request_id=request_id):
+                request = self.co_guests.take(request_id)
+                return [self._request_ended(request, Outcome.CANCELLED, by, now)]
+            case Expire():
+                late = self.co_guests.due(now)
+                return [self._request_ended(request, Outcome.TIMEOUT, None, now) for request in late]
             case SetAdmin(by=by, user=user, admin=admin):
                 self.moderation.set_admin(user, admin)
                 return [AdminsChanged(self.app, self.room_id, now, self.moderation.admins, user, by)]
@@ -191,6 +224,19 @@ class Room:
         if there not in (None, move.user) and move.by is not None and self._role_of(move.by) is Role.AUDIENCE:
             raise no_permission()  # to make somebody stand up, or sit elsewhere, takes a host
 
+    def _check_request(self, kind: str, by: UserId, to: UserId, index: int | None) -> None:
+        guest = by if kind == APPLICATION else to
+        if index is not None or self.seats.of(guest) is not None:
+            self.seats.choose(guest, index)
+        self.co_guests.check_request(kind, by, to)
+
+    @property
+    def _hosts(self) -> tuple[UserId, ...]:
+        return self.owner, *self.moderation.admins
+
+    def _is_host(self, user: UserId) -> bool:
+        return self._role_of(user) is not Role.AUDIENCE
+
     def _check_admin(self, user: UserId, admin: bool) -> None:
         if user == self.owner:
             raise owner_cannot("be an admin")
@@ -224,10 +270,38 @@ class Room:
         return []
 
     def _remove(self, user: UserId, reason: LeaveReason, now: float) -> list[RoomEvent]:
+        ended = self._end_requests(user, now, gone=True)
         self.members.remove(user)
         seat = self.seats.free(user)
         left = MemberLeft(self.app, self.room_id, now, user, reason, self.audience_count, seat)
-        return [left] if seat is None else [left, self._seats_changed(now)]
+        return [*ended, left] if seat is None else [*ended, left, self._seats_changed(now)]
+
+    def _request(
+        self, kind: str, by: UserId, to: UserId, index: int | None, timeout_s: float, extra: str, now: float
+    ) -> list[RoomEvent]:
+        request = self.co_guests.add(kind, by, to, index=index, timeout_s=timeout_s, extra=extra, now=now)
+        return [SeatRequested(self.app, self.room_id, now, request, self._hosts)]
+
+    def _answer(self, answer: Answer, now: float) -> list[RoomEvent]:
+        request = self.co_guests.take(answer.request_id)
+        if not answer.accept:
+            return [self._request_ended(request, Outcome.REJECTED, answer.by, now)]
+        self.seats.take(request.guest, request.index)
+        accepted = self._request_ended(request, Outcome.ACCEPTED, answer.by, now)
+        return [accepted, *self._end_requests(request.guest, now, gone=False), self._seats_changed(now)]
+
+    def _end_requests(self, user: UserId, now: float, *, gone: bool) -> list[SeatRequestEnded]:
+        """`user` sits by now, or is `gone`: what it asked for, or was asked, is pointless."""
+        events = []
+        for request in self.co_guests.of(user):
+            if request.guest == user or (gone and request.by == user):
+                outcome = Outcome.CANCELLED if gone and request.by == user else Outcome.ERROR
+                self.co_guests.take(request.request_id)
+                events.append(self._request_ended(request, outcome, None, now))
+        return events
+
+    def _request_ended(self, request: SeatRequest, outcome: Outcome, by: UserId | None, now: float) -> SeatRequestEnded:
+        return SeatRequestEnded(self.app, self.room_id, now, request, self._hosts, outcome, by)
 
     def _ban(self, by: UserId | None, user: UserId, until: float, now: float) -> list[RoomEvent]:
         self.moderation.ban(user, until, now)
@@ -247,10 +321,14 @@ class Room:
 
     def _dismiss(self, reason: DismissReason, now: float) -> list[RoomEvent]:
         users = tuple(member.user for member in self.members)
+        ended = [
+            self._request_ended(self.co_guests.take(request.request_id), Outcome.ERROR, None, now)
+            for request in self.co_guests.all()
+        ]
         self.over = True
         self.members.clear()
         self.seats = Seats(len(self.seats))
-        return [RoomDismissed(self.app, self.room_id, now, reason, users)]
+        return [*ended, RoomDismissed(self.app, self.room_id, now, reason, users)]
 
     def _drop(self, drop: Drop, now: float) -> list[RoomEvent]:
         member = self.members.find(drop.user)
@@ -290,6 +368,11 @@ class Room:
     def member(self, user: UserId) -> MemberView:
         """Raises 100005 when `user` is not a member."""
         return self._view(self.members.get(user))
+
+    def requests_for(self, user: UserId) -> tuple[SeatRequest, ...]:
+        """The pending requests for seats that `user` may know. Raises 100005."""
+        self.members.get(user)
+        return self.co_guests.all() if self._is_host(user) else self.co_guests.of(user)
 
     def audience(self, cursor: str, count: int) -> tuple[list[MemberView], str]:
         """Members besides the owner, newest first, and the cursor of the next page."""

@@ -179,6 +179,36 @@ class Calls:
         seats = await self._rooms.move_seat(who.app, room_id, who.user, user, params.index, params.policy)
         return {"seats": messages.seats(seats)}
 
+    async def seat_apply(self, caller: Caller, params: messages.Apply) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        request = await self._rooms.apply(
+            who.app, room_id, who.user, index=params.index, timeout_s=params.timeout_s, extra=params.extra
+        )
+        return messages.seat_request(request)
+
+    async def seat_invite(self, caller: Caller, params: messages.Invite) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        request = await self._rooms.invite(
+            who.app, room_id, who.user, UserId(params.userid),
+            index=params.index, timeout_s=params.timeout_s, extra=params.extra,
+        )  # fmt: skip
+        return messages.seat_request(request)
+
+    async def seat_answer(self, caller: Caller, params: messages.AnswerRequest) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._rooms.answer(who.app, room_id, who.user, params.request_id, params.accept)
+        return {"seats": messages.seats(self._rooms.room(who.app, room_id).seats)}
+
+    async def seat_cancel(self, caller: Caller, params: messages.RequestRef) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._rooms.cancel(who.app, room_id, who.user, params.request_id)
+        return {}
+
+    async def seat_requests(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        pending = self._rooms.requests(who.app, room_id, who.user)
+        return {"requests": [messages.seat_request(request) for request in pending]}
+
     async def audience_list(self, caller: Caller, params: messages.ListAudience) -> dict[str, Any]:
         who, room_id = _in_room(caller)
         await self._entitlements.require(who.app, Feature.AUDIENCE_LIST)
@@ -312,6 +342,11 @@ TABLE: dict[str, Call] = {
     "seat.kick": Call(messages.UserRef, Calls.seat_kick),
     "seat.lock": Call(messages.LockSeat, Calls.seat_lock),
     "seat.move": Call(messages.MoveSeat, Calls.seat_move),
+    "seat.apply": Call(messages.Apply, Calls.seat_apply),
+    "seat.invite": Call(messages.Invite, Calls.seat_invite),
+    "seat.answer": Call(messages.AnswerRequest, Calls.seat_answer),
+    "seat.cancel": Call(messages.RequestRef, Calls.seat_cancel),
+    "seat.requests": Call(messages.Nothing, Calls.seat_requests),
     "audience.list": Call(messages.ListAudience, Calls.audience_list),
     "media.publish": Call(messages.Publish, Calls.media_publish),
     "media.unpublish": Call(messages.Nothing, Calls.media_unpublish),

@@ -42,6 +42,8 @@ from rooms.interface import (
     RoomEvent,
     RoomId,
     RoomUpdated,
+    SeatRequested,
+    SeatRequestEnded,
     SeatsChanged,
     SeatView,
     UserId,
@@ -117,6 +119,11 @@ class Conductor:
                 self._returned(event)
             case SeatsChanged():
                 self._seated(event)
+            case SeatRequested():
+                self._tell_concerned(event, "seat.requested", messages.seat_request(event.request))
+            case SeatRequestEnded():
+                params = {**messages.seat_request(event.request), "outcome": event.outcome, "ended_by": event.by}
+                self._tell_concerned(event, "seat.request_ended", params)
             case RoomUpdated():
                 self._tell(event, "room.updated", {**messages.room_info(event.info), "by": event.by})
             case AdminsChanged():
@@ -397,6 +404,14 @@ class Conductor:
         text = notification(method, params)
         for stay in self._stays.of_room(event.app, event.room_id):
             if stay is not but and stay.outlet is not None:
+                stay.outlet.push(text)
+
+    def _tell_concerned(self, event: SeatRequested | SeatRequestEnded, method: str, params: Mapping[str, Any]) -> None:
+        """Tells the hosts, and whose seat it is about."""
+        text = notification(method, params)
+        for user in {*event.hosts, event.request.guest, event.request.by}:
+            stay = self._stay(event, user)
+            if stay is not None and stay.outlet is not None:
                 stay.outlet.push(text)
 
     def _tell_room(self, origin: Stay, method: str, params: Mapping[str, Any]) -> None:

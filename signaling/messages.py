@@ -14,12 +14,13 @@ import msgspec
 
 from billing.interface import EditionView
 from media.interface import PublicationView
-from rooms.interface import MemberView, MovePolicy, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
+from rooms.interface import MemberView, MovePolicy, RoomCard, RoomInfo, RoomView, SeatMode, SeatRequest, SeatView
 
 __all__ = [
     "Nothing", "Login", "CreateRoom", "ListRooms", "RoomRef", "UpdateRoom", "UserRef", "SetAdmin", "Silence",
-    "TakeSeat", "LockSeat", "MoveSeat", "ListAudience", "Publish", "Mute", "Receive", "Show", "Answer",
-    "edition", "room", "room_card", "room_info", "member", "seats", "publication",
+    "TakeSeat", "LockSeat", "MoveSeat", "Apply", "Invite", "AnswerRequest", "RequestRef", "ListAudience",
+    "Publish", "Mute", "Receive", "Show", "Answer",
+    "edition", "room", "room_card", "room_info", "member", "seats", "seat_request", "publication",
 ]  # fmt: skip
 
 Short = Annotated[str, msgspec.Meta(max_length=128)]
@@ -106,6 +107,28 @@ class MoveSeat(_Params):
     policy: MovePolicy = MovePolicy.ABORT
 
 
+class Apply(_Params):
+    index: int | None = None
+    timeout_s: float = 60.0
+    extra: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+
+
+class Invite(_Params):
+    userid: Short
+    index: int | None = None
+    timeout_s: float = 60.0
+    extra: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+
+
+class AnswerRequest(_Params):
+    request_id: Short
+    accept: bool
+
+
+class RequestRef(_Params):
+    request_id: Short
+
+
 class ListAudience(_Params):
     cursor: Link = ""
     count: Count = 50
@@ -171,6 +194,19 @@ def seats(views: Sequence[SeatView]) -> list[dict[str, Any]]:
         }
         for seat in views
     ]
+
+
+def seat_request(request: SeatRequest) -> dict[str, Any]:
+    return {
+        "request_id": request.request_id,
+        "kind": request.kind,
+        "userid": request.guest,
+        "by": request.by,
+        "index": request.index,
+        "extra": request.extra,
+        "made_at": request.made_at,
+        "expires_at": request.expires_at,
+    }
 
 
 def publication(view: PublicationView, userid: str, muted: bool) -> dict[str, Any]:

@@ -68,6 +68,26 @@ async def test_seats_are_locked_and_moved(people: tuple[Member, Member, Member])
     assert await code_of(ben, "seat.take") == 100006
 
 
+async def test_a_seat_is_applied_for_or_offered(people: tuple[Member, Member, Member]) -> None:
+    olga, anna, ben = people
+    await olga.call("room.update", seat_mode="apply")
+    request = await anna.call("seat.apply", index=3, extra="let me sing")
+    assert (await olga.event("seat.requested")) == request
+    assert (await olga.call("seat.requests"))["requests"] == [request]
+    assert (await ben.call("seat.requests"))["requests"] == []
+    assert await code_of(ben, "seat.answer", request_id=request["request_id"], accept=True) == 100006
+    seats = (await olga.call("seat.answer", request_id=request["request_id"], accept=True))["seats"]
+    assert seats[3]["userid"] == "anna"
+    ended = await anna.event("seat.request_ended")
+    assert (ended["outcome"], ended["ended_by"]) == ("accepted", "olga")
+
+    offer = await olga.call("seat.invite", userid="ben", timeout_s=1)
+    assert (await ben.event("seat.requested"))["kind"] == "invitation"
+    assert (await ben.event("seat.request_ended"))["outcome"] == "timeout"
+    assert await code_of(ben, "seat.answer", request_id=offer["request_id"], accept=True) == -2311
+    assert not any(event["params"].get("kind") == "invitation" for event in anna.events), "none of hers"
+
+
 @pytest.fixture
 async def heard(node: NodeProcess) -> AsyncIterator[Voice]:
     """Olga, who speaks, with Anna listening."""

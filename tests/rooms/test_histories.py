@@ -29,6 +29,8 @@ from rooms.interface import (
     RoomEvent,
     RoomRefused,
     SeatMode,
+    SeatRequested,
+    SeatRequestEnded,
     SeatsChanged,
     UpdateRoom,
     UserId,
@@ -55,6 +57,10 @@ wish = st.one_of(
     st.tuples(st.just("admin"), user, room, user, st.sampled_from(["on", "off"])),
     st.tuples(st.just("ban"), user, room, user, st.sampled_from(["0", "5", "60"])),
     st.tuples(st.just("mode"), user, room, st.sampled_from(list(SeatMode))),
+    st.tuples(st.just("apply"), user, room, st.sampled_from(["0", "4"])),
+    st.tuples(st.just("invite"), user, room, user),
+    st.tuples(st.just("answer"), user, room, st.sampled_from("012"), st.sampled_from(["yes", "no"])),
+    st.tuples(st.just("cancel"), user, room, st.sampled_from("012")),
     st.tuples(st.just("drop"), user, room, connection),
 )
 
@@ -68,6 +74,7 @@ class Heard:
     seats: list[str | None] = field(default_factory=list)
     admins: tuple[str, ...] = ()
     banned: dict[str, float] = field(default_factory=dict)
+    requests: set[str] = field(default_factory=set)
 
 
 class Listener:
@@ -108,7 +115,13 @@ class Listener:
             case MemberBanned(user=who, until=until):
                 heard.banned[who] = until
                 heard.admins = tuple(admin for admin in heard.admins if admin != who or until <= event.at)
+            case SeatRequested(request=request):
+                assert request.request_id not in heard.requests
+                heard.requests.add(request.request_id)
+            case SeatRequestEnded(request=request):
+                heard.requests.remove(request.request_id)  # once, and none that was not made
             case RoomDismissed(room_id=room_id, members=members):
+                assert not heard.requests
                 assert set(members) == set(heard.connected)
                 del self.rooms[room_id]
 
@@ -173,12 +186,35 @@ class Histories(RuleBasedStateMachine):
             "admin": lambda: rooms.set_admin(APP, where, by, UserId(rest[0]), rest[1] == "on"),
             "ban": lambda: rooms.ban(APP, where, by, UserId(rest[0]), int(rest[1])),
             "mode": lambda: rooms.update(APP, where, UpdateRoom(by, seat_mode=SeatMode(rest[0]))),
+            "apply": lambda: rooms.apply(APP, where, by, index=None, timeout_s=float(rest[0]), extra=""),
+            "invite": lambda: rooms.invite(APP, where, by, UserId(rest[0]), index=None, timeout_s=9.0, extra=""),
+            "answer": lambda: rooms.answer(APP, where, by, self._pending(where, int(rest[0])), rest[1] == "yes"),
+            "cancel": lambda: rooms.cancel(APP, where, by, self._pending(where, int(rest[0]))),
             "drop": lambda: self.house.drop(who, where, f"{who}_{rest[0]}"),
         }
         try:
             await calls[verb]()
         except (RoomRefused, Refused):
             pass
+
+    def _pending(self, where: str, number: int) -> str:
+        """The id of one that waits, or of none."""
+        heard = self.listener.rooms.get(where)
+        waiting = list(heard.requests) if heard is not None else []
+        return waiting[number] if number < len(waiting) else "application_0"
+
+    @invariant()
+    def every_request_that_waits_can_still_be_answered(self) -> None:
+        for room_id, heard in self.listener.rooms.items():
+            room = self.house.rooms._find(APP, room_id).room
+            waiting = room.co_guests.all()
+            assert {request.request_id for request in waiting} == heard.requests
+            for request in waiting:
+                assert request.by in heard.connected
+                assert request.to in heard.connected
+                assert request.guest not in heard.seats
+            guests = [request.guest for request in waiting]
+            assert len(guests) == len(set(guests))
 
     @invariant()
     def who_only_listened_knows_it_all(self) -> None:

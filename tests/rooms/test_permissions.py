@@ -5,9 +5,13 @@ from typing import get_args
 import pytest
 
 from rooms.commands import (
+    Answer,
+    Apply,
     Ban,
+    Cancel,
     Dismiss,
     Enter,
+    Invite,
     Kick,
     KickFromSeat,
     Leave,
@@ -41,6 +45,10 @@ TABLE = [
     (KickFromSeat(ME, OTHER), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
     (LockSeat(ME, 1, True, False, False), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
     (MoveSeat(ME, ME, 1, MovePolicy.ABORT), OK, OK, OK, NOT_IN_ROOM),
+    (Apply(ME, None, 0, ""), NO_PERMISSION, OK, OK, NOT_IN_ROOM),
+    (Invite(ME, OTHER, None, 0, ""), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
+    (Answer(ME, "application_1", True), OK, OK, OK, NOT_IN_ROOM),
+    (Cancel(ME, "application_1"), OK, OK, OK, NOT_IN_ROOM),
     (SetAdmin(ME, OTHER, True), OK, NO_PERMISSION, NO_PERMISSION, NOT_IN_ROOM),
     (MuteMember(ME, OTHER, 60), OK, OK, NO_PERMISSION, NOT_IN_ROOM),
     (Ban(ME, OTHER, 60), OK, OK, NO_PERMISSION, NOT_IN_ROOM),

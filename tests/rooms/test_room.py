@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from billing.interface import AppId
+from rooms.co_guests import SeatRequest
 from rooms.commands import (
+    Answer,
+    Apply,
     Ban,
+    Cancel,
     Command,
     Dismiss,
     Drop,
     Enter,
+    Expire,
+    Invite,
     Kick,
     KickFromSeat,
     Leave,
@@ -39,10 +45,14 @@ from rooms.events import (
     MemberReturned,
     RoomCreated,
     RoomDismissed,
+    RoomEvent,
     RoomUpdated,
+    SeatRequested,
+    SeatRequestEnded,
     SeatsChanged,
 )
 from rooms.ids import RoomId, UserId
+from rooms.requests import Outcome
 from rooms.room import Room
 from rooms.seats import MovePolicy, Seats
 from rooms.views import Role, RoomInfo, SeatMode
@@ -415,3 +425,91 @@ def test_where_seats_are_applied_for_the_audience_does_not_sit_down_by_itself() 
     assert (refused.value.code, refused.value.name) == (100006, "needs_application")
     made.apply(SetAdmin(OWNER, B, True), NOW)
     made.apply(TakeSeat(B, 1), NOW)
+
+
+# Requests for seats
+
+
+def request(made: Room, command: Command, now: float = NOW) -> SeatRequest:
+    (event,) = made.apply(command, now)
+    assert isinstance(event, SeatRequested)
+    return event.request
+
+
+def outcomes(events: Sequence[RoomEvent]) -> list[tuple[str, str]]:
+    return [(event.request.guest, event.outcome) for event in events if isinstance(event, SeatRequestEnded)]
+
+
+def test_any_host_answers_an_application_and_who_is_accepted_sits() -> None:
+    made = room(A, B, X)
+    made.apply(SetAdmin(OWNER, B, True), NOW)
+    asked = request(made, Apply(A, 2, 0, "please"))
+    assert (asked.to, asked.index, asked.extra, asked.expires_at) == (OWNER, 2, "please", None)
+    with pytest.raises(RoomRefused) as refused:
+        made.apply(Answer(X, asked.request_id, True), NOW)
+    assert refused.value.code == 100006
+    events = made.apply(Answer(B, asked.request_id, True), NOW + 1)
+    assert outcomes(events) == [(A, Outcome.ACCEPTED)]
+    assert isinstance(events[-1], SeatsChanged)
+    assert names(made) == ["olga", None, "anna"]
+    with pytest.raises(RoomRefused) as refused:
+        made.apply(Answer(OWNER, asked.request_id, True), NOW + 2)
+    assert refused.value.code == -2311
+
+
+def test_only_the_invited_answers_and_hosts_may_cancel() -> None:
+    made = room(A, B)
+    made.apply(SetAdmin(OWNER, B, True), NOW)
+    invited = request(made, Invite(OWNER, A, None, 30, ""))
+    with pytest.raises(RoomRefused):
+        made.apply(Answer(OWNER, invited.request_id, True), NOW)
+    assert outcomes(made.apply(Answer(A, invited.request_id, False), NOW)) == [(A, Outcome.REJECTED)]
+    again = request(made, Invite(OWNER, A, None, 30, ""))
+    assert outcomes(made.apply(Cancel(B, again.request_id), NOW)) == [(A, Outcome.CANCELLED)]
+
+
+def test_what_nobody_answers_times_out_once() -> None:
+    made = room(A, B)
+    request(made, Apply(A, None, 30, ""))
+    request(made, Apply(B, None, 0, ""))
+    assert made.co_guests.next_due == NOW + 30
+    assert made.apply(Expire(), NOW + 29) == []
+    with pytest.raises(RoomRefused) as refused:
+        made.apply(Answer(OWNER, "application_1", True), NOW + 30)
+    assert refused.value.code == -2311, "it is over, whether somebody noticed or not"
+    assert outcomes(made.apply(Expire(), NOW + 31)) == [(A, Outcome.TIMEOUT)]
+    assert made.apply(Expire(), NOW + 9999) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (Leave(A), Outcome.CANCELLED),
+        (Kick(OWNER, A), Outcome.CANCELLED),
+        (TakeSeat(A, None), Outcome.ERROR),
+        (Dismiss(None, DismissReason.BY_SERVER), Outcome.ERROR),
+    ],
+)
+def test_what_became_pointless_ends_before_everybody_hears_why(end: Command, outcome: Outcome) -> None:
+    made = room(A)
+    request(made, Apply(A, None, 0, ""))
+    events = made.apply(end, NOW)
+    assert outcomes(events[:1]) == [(A, outcome)]
+    assert len(outcomes(events)) == 1
+
+
+def test_a_guest_waits_once_and_a_full_room_keeps_it_waiting() -> None:
+    made = room(A, B, seats=1)
+    asked = request(made, Apply(A, None, 0, ""))
+    for again, code in ((Apply(A, None, 0, ""), 100202), (Invite(OWNER, A, None, 0, ""), 100202)):
+        with pytest.raises(RoomRefused) as refused:
+            made.apply(again, NOW)
+        assert refused.value.code == code
+    with pytest.raises(RoomRefused) as refused:
+        made.apply(Answer(OWNER, asked.request_id, True), NOW)
+    assert refused.value.code == 100205
+    assert made.requests_for(OWNER) == made.requests_for(A) == (asked,)
+    assert made.requests_for(B) == ()
+    with pytest.raises(RoomRefused) as refused:
+        Apply(A, None, 0, "x" * 1025)
+    assert refused.value.code == 100002
