@@ -31,12 +31,15 @@ from media.interface import (
 from rooms.interface import (
     AdminsChanged,
     ConnectionReplaced,
+    LikesCounted,
     MemberBanned,
     MemberDropped,
     MemberEntered,
     MemberLeft,
     MemberMuted,
     MemberReturned,
+    MessageSent,
+    MetadataChanged,
     RoomCreated,
     RoomDismissed,
     RoomEvent,
@@ -50,6 +53,7 @@ from rooms.interface import (
 )
 from signaling import messages
 from signaling.errors import media_state
+from signaling.rounds import Rounds
 from signaling.stays import Outlet, Stay, Stays
 
 __all__ = ["Conductor", "group_of", "notification", "viewing_of"]
@@ -78,6 +82,7 @@ class Conductor:
         self._outlets: dict[str, Outlet] = {}
         self._stale: dict[Stay, None] = {}  # stays whose subscriptions are to be brought up to date, in order
         self._awake = asyncio.Event()
+        self._rounds = Rounds(lambda event, said: self._tell(event, "barrage.messages", {"messages": said}))
         self._sfu: Sfu | None = None
 
     def attach(self, sfu: Sfu) -> None:
@@ -124,6 +129,13 @@ class Conductor:
             case SeatRequestEnded():
                 params = {**messages.seat_request(event.request), "outcome": event.outcome, "ended_by": event.by}
                 self._tell_concerned(event, "seat.request_ended", params)
+            case MessageSent():
+                self._rounds.add(event, messages.message(event.message))
+            case LikesCounted():
+                self._tell(event, "like.counted", {"count": event.count, "total": event.total})
+            case MetadataChanged():
+                params = {"changed": event.changed, "deleted": event.deleted, "version": event.version}
+                self._tell(event, "room.metadata_changed", params)
             case RoomUpdated():
                 self._tell(event, "room.updated", {**messages.room_info(event.info), "by": event.by})
             case AdminsChanged():
@@ -192,6 +204,7 @@ class Conductor:
         self._tell(event, "seat.changed", {"seats": messages.seats(event.seats)})
 
     def _dismissed(self, event: RoomDismissed) -> None:
+        self._rounds.flush((event.app, event.room_id))
         self._tell(event, "room.dismissed", {"reason": event.reason})
         for stay in self._stays.of_room(event.app, event.room_id):
             self._end(stay, "dismissed")
