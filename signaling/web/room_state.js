@@ -44,9 +44,9 @@ function withConnected(room, userid, connected) {
 
 const changes = {
   'room.member_entered': (room, params) => ({
-    ...room, audience_count: params.audience_count, member_count: room.member_count + 1 }),
+    ...room, audience_count: params.audience_count, member_count: params.audience_count + 1 }),
   'room.member_left': (room, params) => ({
-    ...room, audience_count: params.audience_count, member_count: room.member_count - 1 }),
+    ...room, audience_count: params.audience_count, member_count: params.audience_count + 1 }),
   'room.member_dropped': (room, params) => withConnected(room, params.userid, false),
   'room.member_returned': (room, params) => withConnected(room, params.userid, true),
   'seat.changed': (room, params) => withSeats(room, params.seats),
