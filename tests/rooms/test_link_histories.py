@@ -138,8 +138,12 @@ class Histories(RuleBasedStateMachine):
     def begin(self, first: list[RoomId]) -> None:
         self.link_many(ROOMS[0], first)
 
-    @rule(by=room, to=room, timeout=st.sampled_from([0, 1, 20, 5000]), limit=limit)
-    def request(self, by: RoomId, to: RoomId, timeout: int, limit: int) -> None:
+    @rule(by=room, to=rooms, timeout=st.sampled_from([0, 1, 20, 5000]), limit=limit)
+    def request(self, by: RoomId, to: list[RoomId], timeout: int, limit: int) -> None:
+        for each in to:
+            self.ask(by, each, timeout, limit)
+
+    def ask(self, by: RoomId, to: RoomId, timeout: int, limit: int) -> None:
         self.wish(lambda: [self.links.request(by, to, timeout_s=timeout, extra="", limit=limit, now=self.now)])
 
     @precondition(lambda self: self.outcomes)
@@ -163,7 +167,7 @@ class Histories(RuleBasedStateMachine):
         """So that battles have rooms."""
         for each in to:
             before = len(self.ids)
-            self.request(by, each, 0, 9)
+            self.ask(by, each, 0, 9)
             if len(self.ids) > before:
                 self.wish(partial(self.links.accept, self.ids[-1], each, limit=9, now=self.now))
 

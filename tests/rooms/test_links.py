@@ -233,6 +233,17 @@ def test_the_smallest_limit_of_its_rooms_is_the_limit_of_a_link() -> None:
     assert code_of(lambda: ask(links, B, E)) == 100404
 
 
+def test_a_room_with_a_smaller_limit_brings_it_along() -> None:
+    links = new_links()
+    connect(links, A, B, limit=9)
+    connect(links, A, C, limit=3)
+
+    assert code_of(lambda: ask(links, A, D, limit=9)) == 100404
+    links.exit(C, now=0.0)
+    connect(links, A, D, limit=9)
+    assert rooms_of(links, A) == (A, B, D)
+
+
 def test_a_room_with_a_smaller_limit_cannot_join_a_link_too_large_for_it() -> None:
     links = new_links()
     connect(links, A, B)
