@@ -1,7 +1,7 @@
 """What a whole room hears all the time, on its way there: in rounds.
 
-A room may pass 40 messages a second while people come and go, and each write to each of 2,000 sockets costs the node
-some microseconds. So what happens within a round goes out together, as finished frames in one write for each socket; the
+A room may pass 40 messages a second while people come and go, and a write to each of 2,000 sockets costs the node some
+milliseconds. So what happens within a round goes out together, as finished frames in one write for each socket; the
 first thing after a silence goes at once.
 """
 
