@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Audience", "Burst", "Receiver", "Shift", "NO_SHIFT", "MAX_BURST"]
+__all__ = ["Audience", "Burst", "Receiver", "Shift", "SocketName", "NO_SHIFT", "MAX_BURST"]
 
 MAX_BURST = 32
 """Packets of one burst: what one turn of the loop usually reads of a publisher, and a ring's share of each viewer."""
@@ -38,6 +38,13 @@ class Shift(NamedTuple):
 NO_SHIFT = Shift()
 
 
+class SocketName(Protocol):
+    """A socket address that the kernel can read, for as long as this object lives."""
+
+    @property
+    def pointer(self) -> int: ...
+
+
 class Receiver(Protocol):
     """What sending needs of a viewer's peer."""
 
@@ -52,8 +59,8 @@ class Receiver(Protocol):
         ...
 
     @property
-    def name_pointer(self) -> int:
-        """The address of its socket address."""
+    def name(self) -> SocketName:
+        """Its socket address; another one after it has moved."""
         ...
 
 
@@ -61,14 +68,26 @@ class Audience:
     """Receivers of the same bytes on the same socket. Immutable: who joins or leaves makes a new one, so that a batch
     that is half sent keeps all it points to alive."""
 
-    __slots__ = ("_receivers", "base_layers", "contexts", "names", "numbers", "pictures", "pointers", "shifted")
+    __slots__ = (
+        "_names",
+        "_receivers",
+        "base_layers",
+        "contexts",
+        "names",
+        "numbers",
+        "pictures",
+        "pointers",
+        "shifted",
+    )
 
     def __init__(self, receivers: Sequence[Receiver], shifts: Sequence[Shift] = ()) -> None:
         """`shifts`: one for each receiver, or none at all when nobody is shifted."""
         self._receivers = tuple(receivers)
         self.contexts = [receiver.transmit_context for receiver in receivers]
         self.pointers = np.array([receiver.transmit_pointer for receiver in receivers], np.uint64)
-        self.names = np.array([receiver.name_pointer for receiver in receivers], np.uint64)
+        # Held here as well: a receiver that moves meanwhile lets go of its old name, which a waiting burst points to.
+        self._names = [receiver.name for receiver in receivers]
+        self.names = np.array([name.pointer for name in self._names], np.uint64)
         self.shifted = any(shift != NO_SHIFT for shift in shifts)
         self.numbers = self._column(0, 0xFFFF, shifts, np.dtype(np.uint16))
         self.pictures = self._column(1, 0x7FFF, shifts, np.dtype(np.uint16))

@@ -188,9 +188,9 @@ class Peer:
         return self.port.fan_out if self.port is not None and self.srtp is not None else None
 
     @property
-    def name_pointer(self) -> int:
+    def name(self) -> Name:
         assert self._name is not None, "only connected peers are in an audience"
-        return self._name.pointer
+        return self._name
 
     # Sending to this peer alone
 

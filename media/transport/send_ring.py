@@ -57,7 +57,7 @@ _HAS_SENDMMSG = sys.platform == "linux" and hasattr(_libc, "sendmmsg")
 class Name:
     """A socket address in memory that the kernel can read, for as long as this object lives."""
 
-    __slots__ = ("_memory", "pointer", "size")
+    __slots__ = ("__weakref__", "_memory", "pointer", "size")
 
     def __init__(self, family: int, address: tuple[Any, ...]) -> None:
         """`address` is what the socket module gives for a datagram of that family."""

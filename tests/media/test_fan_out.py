@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import socket
+import weakref
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pylibsrtp
@@ -44,10 +47,9 @@ class Ear:
         outbound = policy(key, kind, knows_ssrc or 0, GCM)
         outbound.allow_repeat_tx = True
         self._tx = pylibsrtp.Session(outbound)
-        self._name = Name(socket.AF_INET, self.socket.getsockname())
+        self.name: Any = Name(socket.AF_INET, self.socket.getsockname())
         self.transmit_context = self._tx._srtp[0]
         self.transmit_pointer = pointer_of(self.transmit_context)
-        self.name_pointer = self._name.pointer
 
     def hear(self) -> bytes:
         return self._rx.unprotect(self.socket.recv(2048))
@@ -183,8 +185,7 @@ def test_whom_the_system_refuses_is_passed_over(make: MakeSender, ears: list[Ear
     class Unreachable(Ear):
         def __init__(self) -> None:
             super().__init__(secrets.token_bytes(28))
-            self._nowhere = Name(socket.AF_INET, ("127.0.0.1", 0))
-            self.name_pointer = self._nowhere.pointer
+            self.name = Name(socket.AF_INET, ("127.0.0.1", 0))
 
     drops, nobody = Drops(), Unreachable()
     sender = make(drops)
@@ -292,8 +293,8 @@ def test_a_system_without_offload_gets_every_segment_alone(
 
 
 def test_one_bad_address_does_not_end_the_offload(offloading: Callable[..., Any], ears: list[Ear]) -> None:
-    nobody, nowhere = Ear(secrets.token_bytes(28)), Name(socket.AF_INET, ("127.0.0.1", 0))
-    nobody.name_pointer = nowhere.pointer
+    nobody = Ear(secrets.token_bytes(28))
+    nobody.name = Name(socket.AF_INET, ("127.0.0.1", 0))
     drops, packets = Drops(), [packet_of(number) for number in range(4)]
     sender = offloading(drops)
     sender.send(Audience([ears[0], nobody, ears[1]]), burst_of(*packets), 0)
@@ -412,13 +413,23 @@ async def test_a_large_batch_lets_the_loop_have_its_turn(
     assert order.count("media") > 1
 
 
+def test_who_moves_while_a_burst_waits_does_not_take_the_address_along(make: MakeSender, ears: list[Ear]) -> None:
+    sender, (ear, *_) = make(Drops()), ears
+    audience, name = Audience([ear]), weakref.ref(ear.name)
+    ear.name = None
+    gc.collect()
+    assert name() is not None, "the burst points to it"
+    sender.send(audience, burst_of(packet_of(1)), 0)
+    assert ear.hear() == packet_of(1)
+
+
 async def test_a_full_socket_is_waited_for_and_nothing_changes_its_order(make: MakeSender) -> None:
     """A pair of connected local sockets is full after a few hundred datagrams, until somebody reads."""
     left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     left.setblocking(False)
     right.settimeout(2)
     ear = Ear(secrets.token_bytes(28))
-    ear.name_pointer = 0
+    ear.name = SimpleNamespace(pointer=0)
     sender = make(Drops(), left)
     fan_out = FanOut(sender, Drops(), asyncio.get_running_loop(), left.fileno())
     audience = Audience([ear])

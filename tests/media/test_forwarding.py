@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from media.drops import Drop, Drops
@@ -44,7 +45,7 @@ class Viewer:
     fan_out: Any = None
     transmit_context: Any = None
     transmit_pointer: int = 0
-    name_pointer: int = 0
+    name: Any = field(default_factory=lambda: SimpleNamespace(pointer=0))
     alone: list[bytes] = field(default_factory=list)
     reports: list[bytes] = field(default_factory=list)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from itertools import count
+from types import SimpleNamespace
 from typing import Any, cast
 
 from media.errors import BadDescription
@@ -184,7 +185,8 @@ class Connection:
         self.on_closed: Callable[[str], None] = lambda reason: None
         self.fan_out = outbox
         self.transmit_context: Any = None
-        self.transmit_pointer = self.name_pointer = 0
+        self.transmit_pointer = 0
+        self.name = SimpleNamespace(pointer=0)
         self.srtp: Any = True
         self.last_seen = now
         self.closed = False
