@@ -5,18 +5,20 @@ Pure: values only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rooms.barrage import Message
 from rooms.co_guests import SeatRequest
 from rooms.ids import AppId, RoomId, UserId
 from rooms.requests import Outcome
 from rooms.views import MemberView, RoomCard, RoomInfo, SeatView
 
 __all__ = [
-    "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberBanned", "MemberDropped",
-    "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent",
-    "RoomUpdated", "SeatRequestEnded", "SeatRequested", "SeatsChanged",
+    "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "LikesCounted", "MemberBanned",
+    "MemberDropped", "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "MessageSent", "MetadataChanged",
+    "RoomCreated", "RoomDismissed", "RoomEvent", "RoomUpdated", "SeatRequestEnded", "SeatRequested", "SeatsChanged",
 ]  # fmt: skip
 
 
@@ -142,6 +144,33 @@ class SeatRequestEnded(_Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageSent(_Event):
+    """Something was said, or given, for everybody to hear."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class LikesCounted(_Event):
+    """People liked the room."""
+
+    count: int
+    """Likes since the last time."""
+    total: int
+    """Since the room began."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataChanged(_Event):
+    """The app's own words about the room are others now."""
+
+    changed: Mapping[str, str]
+    deleted: tuple[str, ...]
+    version: int
+    """One more than before."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoomUpdated(_Event):
     """The owner, an admin or a back office said something else of the room, or changed its rules."""
 
@@ -201,6 +230,9 @@ RoomEvent = (
     | SeatsChanged
     | SeatRequested
     | SeatRequestEnded
+    | MessageSent
+    | LikesCounted
+    | MetadataChanged
     | RoomUpdated
     | AdminsChanged
     | MemberMuted

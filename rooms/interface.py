@@ -6,6 +6,7 @@ everything that happened a `RoomEvent` told to its listener.
 
 from __future__ import annotations
 
+from rooms.barrage import Message, MessageKind
 from rooms.co_guests import SeatRequest
 from rooms.commands import UpdateRoom
 from rooms.errors import RoomRefused
@@ -14,12 +15,15 @@ from rooms.events import (
     ConnectionReplaced,
     DismissReason,
     LeaveReason,
+    LikesCounted,
     MemberBanned,
     MemberDropped,
     MemberEntered,
     MemberLeft,
     MemberMuted,
     MemberReturned,
+    MessageSent,
+    MetadataChanged,
     RoomCreated,
     RoomDismissed,
     RoomEvent,
@@ -28,17 +32,21 @@ from rooms.events import (
     SeatRequestEnded,
     SeatsChanged,
 )
+from rooms.gifts import CatalogueView, Gift, Sending
 from rooms.ids import RoomId, UserId
 from rooms.registry import Rooms, RoomTimes
 from rooms.requests import Outcome
+from rooms.room_statistic import RoomStatistic
 from rooms.seats import MovePolicy
 from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
 __all__ = [
     "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
-    "MovePolicy", "Outcome", "SeatRequest", "UpdateRoom",
+    "CatalogueView", "Gift", "Message", "MessageKind", "MovePolicy", "Outcome", "RoomStatistic", "SeatRequest",
+    "Sending", "UpdateRoom",
     "MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView",
-    "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "MemberBanned", "MemberDropped",
-    "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "RoomCreated", "RoomDismissed", "RoomEvent",
+    "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "LikesCounted", "MemberBanned",
+    "MemberDropped", "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "MessageSent", "MetadataChanged",
+    "RoomCreated", "RoomDismissed", "RoomEvent",
     "RoomUpdated", "SeatRequestEnded", "SeatRequested", "SeatsChanged",
 ]  # fmt: skip

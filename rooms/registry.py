@@ -54,6 +54,7 @@ from rooms.leases import Book, Leases, Unit, to_the_end
 from rooms.listing import page_of_rooms
 from rooms.room import Room
 from rooms.seats import MAX_SEATS, MovePolicy, Seats
+from rooms.talk import GiftGate, Talk
 from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
 __all__ = ["Rooms", "RoomTimes"]
@@ -92,8 +93,10 @@ class Rooms:
         clock: Callable[[], float],
         listener: Callable[[RoomEvent], None],
         limits: RoomTimes = RoomTimes(),
+        gift_gate: GiftGate | None = None,
     ) -> None:
-        """`clock` gives Unix seconds. `listener` is called under a room's lock: it must not block, and not fail."""
+        """`clock` gives Unix seconds. `listener` is called under a room's lock: it must not block, and not fail.
+        `gift_gate` is asked before a gift is given."""
         self._entitlements = entitlements
         self._leases = Leases(entitlements)
         self._clock = clock
@@ -107,6 +110,10 @@ class Rooms:
         self._graces = Graces()
         self._renew_at = clock() + limits.renew_every_s
         self._stopping = False
+        self.talk = Talk(
+            lambda app, room_id: self._find(app, room_id).room, entitlements,
+            clock=clock, listener=lambda event: self._listener(event), gate=gift_gate or _nobody_asks,
+        )  # fmt: skip
 
     # Rooms
 
@@ -365,6 +372,7 @@ class Rooms:
                 self._graces.add(grace)  # or its member would stay for ever; harmless when it was lost already
                 raise
         for home in list(self._all_homes()):
+            self.talk.count_likes(home.room)
             due = home.room.co_guests.next_due
             if due is not None and due <= now:
                 await self._expire(home)
@@ -520,3 +528,7 @@ class Rooms:
     def _tell(self, events: Sequence[RoomEvent]) -> None:
         for event in events:
             self._listener(event)
+
+
+async def _nobody_asks(*_: object) -> None:
+    """The gate of apps without a server of their own: gifts cost nothing."""

@@ -61,6 +61,7 @@ from rooms.members import Member, Members
 from rooms.moderation import Moderation
 from rooms.permissions import check_above, check_permission
 from rooms.requests import Outcome
+from rooms.room_talk import RoomTalk
 from rooms.seats import Seats
 from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
@@ -83,8 +84,12 @@ class Room:
     members: Members = field(default_factory=Members)
     moderation: Moderation = field(default_factory=Moderation)
     co_guests: CoGuests = field(default_factory=CoGuests)
+    talk: RoomTalk = field(init=False)
     over: bool = False
     """Dismissed; every command is refused with 100004 from then on."""
+
+    def __post_init__(self) -> None:
+        self.talk = RoomTalk(self.owner)
 
     # Commands
 
@@ -258,6 +263,7 @@ class Room:
         if member is not None:
             return self._resume(member, name, connection, now)
         view = self._view(self.members.add(user, name, connection))
+        self.talk.figures.note_entered(user, self.audience_count)
         return [MemberEntered(self.app, self.room_id, now, view, self.audience_count)]
 
     def _resume(self, member: Member, name: str, connection: str, now: float) -> list[RoomEvent]:
@@ -302,6 +308,15 @@ class Room:
 
     def _request_ended(self, request: SeatRequest, outcome: Outcome, by: UserId | None, now: float) -> SeatRequestEnded:
         return SeatRequestEnded(self.app, self.room_id, now, request, self._hosts, outcome, by)
+
+    def check_host(self, user: UserId | None) -> None:
+        """Raises 100004, 100005, 100006 unless `user` is a host here, or None: the server."""
+        if self.over:
+            raise no_such_room()
+        if user is not None:
+            self.members.get(user)
+            if not self._is_host(user):
+                raise no_permission()
 
     def _ban(self, by: UserId | None, user: UserId, until: float, now: float) -> list[RoomEvent]:
         self.moderation.ban(user, until, now)

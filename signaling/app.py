@@ -26,6 +26,7 @@ from aiohttp import web
 from billing.interface import AppId
 from billing.service import Billing
 from media.sfu import Sfu
+from rooms.gifts import Gift
 from rooms.registry import Rooms
 from signaling.addresses import listen, media_hosts, url
 from signaling.calls import Calls
@@ -43,6 +44,14 @@ from signaling.whip import Whip
 __all__ = ["Node", "node", "run"]
 
 logger = logging.getLogger("tally")
+
+DEMO_GIFTS = (
+    ("rose", "Rose", "玫瑰", 1),
+    ("lantern", "Lantern", "灯笼", 10),
+    ("fireworks", "Fireworks", "烟花", 66),
+    ("rocket", "Rocket", "火箭", 520),
+)
+"""Id, name in English and in Chinese, coins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,8 @@ async def node(
         conductor.attach(sfu)
         stack.push_async_callback(sfu.close)
         rooms = Rooms(billing, clock=wall, listener=conductor.handle_room)
+        if demo_app is not None:
+            _lay_out_gifts(rooms, demo_app)
         stack.push_async_callback(rooms.close)
 
         identities = Identities(billing, clock=wall)
@@ -171,6 +182,14 @@ async def _demo_app(billing: Billing, settings: Settings, now: float) -> AppId:
             settings.data_dir / "operator.key",
         )
     return demo.app
+
+
+def _lay_out_gifts(rooms: Rooms, app: AppId) -> None:
+    """Something to give in the demo; other apps choose their own."""
+    catalogue = rooms.talk.catalogue(app)
+    for identifier, english, chinese, coins in DEMO_GIFTS:
+        catalogue.add(Gift(identifier, english, coins=coins))
+        catalogue.set_language(identifier, "zh", chinese, "")
 
 
 def _application(sockets: Sockets, whip: Whip, api: HttpApi, health: Health) -> web.Application:

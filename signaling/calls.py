@@ -216,6 +216,54 @@ class Calls:
         count = self._rooms.room(who.app, room_id).audience_count
         return {"members": [messages.member(member) for member in members], "cursor": cursor, "count": count}
 
+    # What is said and given
+
+    async def barrage_send(self, caller: Caller, params: messages.Say) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        return messages.message(self._rooms.talk.say(who.app, room_id, who.user, params.text, params.extension))
+
+    async def barrage_custom(self, caller: Caller, params: messages.SayCustom) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        said = self._rooms.talk.say_custom(who.app, room_id, who.user, params.business_id, params.data)
+        return messages.message(said)
+
+    async def barrage_recent(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        recent = self._rooms.talk.recent(who.app, room_id, who.user)
+        return {"messages": [messages.message(said) for said in recent]}
+
+    async def like_send(self, caller: Caller, params: messages.Like) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        return {"total": self._rooms.talk.like(who.app, room_id, who.user, params.count)}
+
+    async def gift_list(self, caller: Caller, params: messages.ListGifts) -> dict[str, Any]:
+        return messages.gifts(await self._rooms.talk.gifts(caller.who.app, params.language))
+
+    async def gift_send(self, caller: Caller, params: messages.SendGift) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        given = await self._rooms.talk.send_gift(
+            who.app, room_id, who.user, gift_id=params.gift_id, count=params.count, send_id=params.send_id,
+            receivers=tuple(map(UserId, params.receivers)),
+        )  # fmt: skip
+        return messages.sending(given)
+
+    async def room_metadata(self, caller: Caller, params: messages.MetadataKeys) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        values, version = self._rooms.talk.metadata(who.app, room_id, params.keys)
+        return {"metadata": values, "version": version}
+
+    async def room_set_metadata(self, caller: Caller, params: messages.SetMetadata) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        return {"version": self._rooms.talk.set_metadata(who.app, room_id, who.user, params.metadata)}
+
+    async def room_delete_metadata(self, caller: Caller, params: messages.MetadataKeys) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        return {"version": self._rooms.talk.delete_metadata(who.app, room_id, who.user, params.keys)}
+
+    async def room_statistic(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        return messages.statistic(self._rooms.talk.statistic(who.app, room_id))
+
     # Media
 
     async def media_publish(self, caller: Caller, params: messages.Publish) -> dict[str, Any]:
@@ -355,6 +403,16 @@ TABLE: dict[str, Call] = {
     "media.show": Call(messages.Show, Calls.media_show),
     "media.answer": Call(messages.Answer, Calls.media_answer),
     "media.reset": Call(messages.Nothing, Calls.media_reset),
+    "barrage.send": Call(messages.Say, Calls.barrage_send),
+    "barrage.custom": Call(messages.SayCustom, Calls.barrage_custom),
+    "barrage.recent": Call(messages.Nothing, Calls.barrage_recent),
+    "like.send": Call(messages.Like, Calls.like_send),
+    "gift.list": Call(messages.ListGifts, Calls.gift_list),
+    "gift.send": Call(messages.SendGift, Calls.gift_send),
+    "room.metadata": Call(messages.MetadataKeys, Calls.room_metadata),
+    "room.set_metadata": Call(messages.SetMetadata, Calls.room_set_metadata),
+    "room.delete_metadata": Call(messages.MetadataKeys, Calls.room_delete_metadata),
+    "room.statistic": Call(messages.Nothing, Calls.room_statistic),
     "usage.mine": Call(messages.Nothing, Calls.usage_mine),
 }
 """Every request of the protocol: its parameters, and what it does."""

@@ -12,8 +12,6 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from billing.interface import AppId, Session, UsageSink
 from media.interface import (
     LayerChosen,
@@ -31,12 +29,15 @@ from media.interface import (
 from rooms.interface import (
     AdminsChanged,
     ConnectionReplaced,
+    LikesCounted,
     MemberBanned,
     MemberDropped,
     MemberEntered,
     MemberLeft,
     MemberMuted,
     MemberReturned,
+    MessageSent,
+    MetadataChanged,
     RoomCreated,
     RoomDismissed,
     RoomEvent,
@@ -50,17 +51,13 @@ from rooms.interface import (
 )
 from signaling import messages
 from signaling.errors import media_state
+from signaling.rounds import Rounds, notification
 from signaling.stays import Outlet, Stay, Stays
 
 __all__ = ["Conductor", "group_of", "notification", "viewing_of"]
 
 OFFERS_PER_TURN = 8
 """Offers made before the loop gets its turn; one costs about 0.2 ms."""
-
-
-def notification(method: str, params: Mapping[str, Any]) -> str:
-    """The text of a JSON-RPC notification; encoded once for all who get it."""
-    return msgspec.json.encode({"jsonrpc": "2.0", "method": method, "params": params}).decode()
 
 
 class Conductor:
@@ -78,6 +75,7 @@ class Conductor:
         self._outlets: dict[str, Outlet] = {}
         self._stale: dict[Stay, None] = {}  # stays whose subscriptions are to be brought up to date, in order
         self._awake = asyncio.Event()
+        self._rounds = Rounds(self._write)
         self._sfu: Sfu | None = None
 
     def attach(self, sfu: Sfu) -> None:
@@ -114,7 +112,7 @@ class Conductor:
                 stay = self._stay(event, event.user)
                 if stay is not None:
                     stay.outlet = None
-                self._tell(event, "room.member_dropped", {"userid": event.user})
+                self._tell_in_time(event, "room.member_dropped", {"userid": event.user})
             case MemberReturned() | ConnectionReplaced():
                 self._returned(event)
             case SeatsChanged():
@@ -124,6 +122,13 @@ class Conductor:
             case SeatRequestEnded():
                 params = {**messages.seat_request(event.request), "outcome": event.outcome, "ended_by": event.by}
                 self._tell_concerned(event, "seat.request_ended", params)
+            case MessageSent():
+                self._rounds.say((event.app, event.room_id), messages.message(event.message))
+            case LikesCounted():
+                self._tell(event, "like.counted", {"count": event.count, "total": event.total})
+            case MetadataChanged():
+                params = {"changed": event.changed, "deleted": event.deleted, "version": event.version}
+                self._tell(event, "room.metadata_changed", params)
             case RoomUpdated():
                 self._tell(event, "room.updated", {**messages.room_info(event.info), "by": event.by})
             case AdminsChanged():
@@ -141,13 +146,9 @@ class Conductor:
         member = event.member
         session = Session(event.app, f"stay_{secrets.token_hex(8)}", f"{event.app}:{event.room_id}", str(member.user))
         stay = Stay(event.app, event.room_id, member.user, session, self._outlets.get(member.connection))
+        params = {"member": messages.member(member), "audience_count": event.audience_count}
+        self._tell_in_time(event, "room.member_entered", params)
         self._stays.add(stay)
-        self._tell(
-            event,
-            "room.member_entered",
-            {"member": messages.member(member), "audience_count": event.audience_count},
-            but=stay,
-        )
         self._refresh([stay])
 
     def _left(self, event: MemberLeft) -> None:
@@ -157,11 +158,8 @@ class Conductor:
                 reason = "by_owner" if event.reason == "kicked" else "banned"
                 stay.outlet.push(notification("room.kicked", {"reason": reason}))
             self._end(stay, event.reason)
-        self._tell(
-            event,
-            "room.member_left",
-            {"userid": event.user, "reason": event.reason, "audience_count": event.audience_count},
-        )
+        params = {"userid": event.user, "reason": event.reason, "audience_count": event.audience_count}
+        self._tell_in_time(event, "room.member_left", params)
 
     def _returned(self, event: MemberReturned | ConnectionReplaced) -> None:
         stay = self._stay(event, event.user)
@@ -177,7 +175,7 @@ class Conductor:
         stay.outlet = self._outlets.get(event.connection)
         stay.fresh = True
         if isinstance(event, MemberReturned):
-            self._tell(event, "room.member_returned", {"userid": event.user}, but=stay)
+            self._tell_in_time(event, "room.member_returned", {"userid": event.user})
         self._refresh([stay])
 
     def _seated(self, event: SeatsChanged) -> None:
@@ -192,6 +190,7 @@ class Conductor:
         self._tell(event, "seat.changed", {"seats": messages.seats(event.seats)})
 
     def _dismissed(self, event: RoomDismissed) -> None:
+        self._rounds.flush((event.app, event.room_id))
         self._tell(event, "room.dismissed", {"reason": event.reason})
         for stay in self._stays.of_room(event.app, event.room_id):
             self._end(stay, "dismissed")
@@ -400,11 +399,20 @@ class Conductor:
     def _stay(self, event: RoomEvent, user: Any) -> Stay | None:
         return self._stays.get(event.app, event.room_id, user)
 
-    def _tell(self, event: RoomEvent, method: str, params: Mapping[str, Any], but: Stay | None = None) -> None:
+    def _tell(self, event: RoomEvent, method: str, params: Mapping[str, Any]) -> None:
         text = notification(method, params)
         for stay in self._stays.of_room(event.app, event.room_id):
-            if stay is not but and stay.outlet is not None:
+            if stay.outlet is not None:
                 stay.outlet.push(text)
+
+    def _tell_in_time(self, event: RoomEvent, method: str, params: Mapping[str, Any]) -> None:
+        """What happens all the time in a large room, and need not come before what is told after it."""
+        self._rounds.tell((event.app, event.room_id), notification(method, params))
+
+    def _write(self, key: tuple[AppId, RoomId], frames: bytes) -> None:
+        for stay in self._stays.of_room(*key):
+            if stay.outlet is not None:
+                stay.outlet.write(frames)
 
     def _tell_concerned(self, event: SeatRequested | SeatRequestEnded, method: str, params: Mapping[str, Any]) -> None:
         """Tells the hosts, and whose seat it is about."""

@@ -8,13 +8,27 @@ Pure: values in, values out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
 
 from billing.interface import EditionView
 from media.interface import PublicationView
-from rooms.interface import MemberView, MovePolicy, RoomCard, RoomInfo, RoomView, SeatMode, SeatRequest, SeatView
+from rooms.interface import (
+    CatalogueView,
+    MemberView,
+    Message,
+    MovePolicy,
+    RoomCard,
+    RoomInfo,
+    RoomStatistic,
+    RoomView,
+    SeatMode,
+    SeatRequest,
+    SeatView,
+    Sending,
+)
 
 __all__ = [
     "Nothing", "Login", "CreateRoom", "ListRooms", "RoomRef", "UpdateRoom", "UserRef", "SetAdmin", "Silence",
@@ -129,6 +143,41 @@ class RequestRef(_Params):
     request_id: Short
 
 
+class Say(_Params):
+    """Lengths are judged by rooms, in bytes; these only bound what is looked at."""
+
+    text: Annotated[str, msgspec.Meta(max_length=4096)]
+    extension: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+
+
+class SayCustom(_Params):
+    business_id: Link
+    data: Annotated[str, msgspec.Meta(max_length=8192)]
+
+
+class Like(_Params):
+    count: int
+
+
+class ListGifts(_Params):
+    language: Annotated[str, msgspec.Meta(max_length=35)] = ""
+
+
+class SendGift(_Params):
+    gift_id: Short
+    count: int
+    send_id: Short
+    receivers: Annotated[list[Short], msgspec.Meta(max_length=64)] = []
+
+
+class MetadataKeys(_Params):
+    keys: Annotated[list[Link], msgspec.Meta(max_length=64)] = []
+
+
+class SetMetadata(_Params):
+    metadata: Annotated[dict[Link, Annotated[str, msgspec.Meta(max_length=8192)]], msgspec.Meta(max_length=64)]
+
+
 class ListAudience(_Params):
     cursor: Link = ""
     count: Count = 50
@@ -194,6 +243,62 @@ def seats(views: Sequence[SeatView]) -> list[dict[str, Any]]:
         }
         for seat in views
     ]
+
+
+def message(said: Message) -> dict[str, Any]:
+    return {
+        "sequence": said.sequence,
+        "at": said.at,
+        "kind": said.kind,
+        "userid": said.sender,
+        "name": said.sender_name,
+        "text": said.text,
+        "extension": said.extension,
+        "business_id": said.business_id,
+        "data": said.data,
+    }
+
+
+def gifts(view: CatalogueView) -> dict[str, Any]:
+    return {
+        "gifts": [
+            {
+                "gift_id": gift.gift_id,
+                "name": gift.name,
+                "desc": gift.desc,
+                "icon_url": gift.icon_url,
+                "resource_url": gift.resource_url,
+                "coins": gift.coins,
+                "level": gift.level,
+                "extension": gift.extension,
+            }
+            for gift in view.gifts
+        ],
+        "categories": [
+            {
+                "category_id": each.category.category_id,
+                "name": each.category.name,
+                "desc": each.category.desc,
+                "extension": each.category.extension,
+                "gift_ids": [gift.gift_id for gift in each.gifts],
+            }
+            for each in view.categories
+        ],
+    }
+
+
+def sending(given: Sending) -> dict[str, Any]:
+    return {
+        "send_id": given.send_id,
+        "gift_id": given.gift.gift_id,
+        "count": given.count,
+        "coins": given.coins,
+        "number": given.number,
+    }
+
+
+def statistic(figures: RoomStatistic) -> dict[str, Any]:
+    return asdict(figures)
 
 
 def seat_request(request: SeatRequest) -> dict[str, Any]:

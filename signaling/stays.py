@@ -28,6 +28,10 @@ class Outlet(Protocol):
         """Queues a notification; never blocks."""
         ...
 
+    def write(self, frames: bytes) -> None:
+        """Sends finished WebSocket frames, whatever is queued; never blocks."""
+        ...
+
     @property
     def takes_offers(self) -> bool:
         """Whether it can answer a media.offer."""

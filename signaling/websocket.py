@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 MAX_FRAME = 256 * 1024
 MAX_QUEUED = 1024
 """Notifications a client may be behind."""
+MAX_UNSENT = 1 << 20
+"""Bytes that the system has not taken from us yet."""
 HEARTBEAT = 15.0
 LOGIN_WITHIN = 10.0
 CLOSE_WITHIN = 3.0
@@ -50,14 +52,14 @@ class Connection:
 
     takes_offers = True
 
-    def __init__(self, ws: web.WebSocketResponse, cut: Callable[[], None]) -> None:
-        """`cut` ends the connection without waiting for the client."""
+    def __init__(self, ws: web.WebSocketResponse, transport: asyncio.WriteTransport) -> None:
         self.id = f"conn_{secrets.token_hex(8)}"
         self.identity: Identity | None = None
         self.name = ""
         self.room_id: RoomId | None = None
         self._ws = ws
-        self._cut = cut
+        self._transport = transport
+        self._cut = transport.abort  # without waiting for the client
         self._out: asyncio.Queue[str | None] = asyncio.Queue(MAX_QUEUED)
         self._overrun = False
 
@@ -77,10 +79,21 @@ class Connection:
             self._overrun = True
             asyncio.get_running_loop().call_soon(self._cut)
 
+    def write(self, frames: bytes) -> None:
+        """Writes finished frames past the queue, in one go; a client that takes nothing is cut off instead."""
+        transport = self._transport
+        if self._overrun or self._ws.closed or transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > MAX_UNSENT:
+            self._overrun = True
+            asyncio.get_running_loop().call_soon(self._cut)
+        else:
+            transport.write(frames)
+
     def left(self, reason: str) -> None:
         self.room_id = None
 
-    async def write(self) -> None:
+    async def send_queued(self) -> None:
         """Sends what is queued, for as long as the connection lives."""
         while (text := await self._out.get()) is not None:
             await self._ws.send_str(text)
@@ -103,10 +116,10 @@ class Sockets:
         ws = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME, compress=False)
         await ws.prepare(request)
         assert request.transport is not None, "a prepared request has a transport"
-        connection = Connection(ws, request.transport.abort)
+        connection = Connection(ws, cast(asyncio.WriteTransport, request.transport))
         self._open.add(ws)
         self._conductor.open(connection)
-        writer = asyncio.create_task(connection.write())
+        writer = asyncio.create_task(connection.send_queued())
         try:
             await self._read(ws, connection)
         finally:

@@ -57,6 +57,9 @@ class _Resource:
     def push(self, text: str) -> None:
         """Nobody reads notifications here."""
 
+    def write(self, frames: bytes) -> None:
+        """The same."""
+
     def left(self, reason: str) -> None:
         self.forget(self)
 

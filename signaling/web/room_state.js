@@ -59,9 +59,9 @@ const changes = {
   'room.updated': withInfo,
   'room.admins': (room, params) => withAdmins(room, params.admins),
   'room.member_entered': (room, params) => ({
-    ...room, audience_count: params.audience_count, member_count: room.member_count + 1 }),
+    ...room, audience_count: params.audience_count, member_count: params.audience_count + 1 }),
   'room.member_left': (room, params) => ({
-    ...room, audience_count: params.audience_count, member_count: room.member_count - 1 }),
+    ...room, audience_count: params.audience_count, member_count: params.audience_count + 1 }),
   'room.member_dropped': (room, params) => withConnected(room, params.userid, false),
   'room.member_returned': (room, params) => withConnected(room, params.userid, true),
   'seat.changed': (room, params) => withSeats(room, params.seats),

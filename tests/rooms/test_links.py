@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from typing import ParamSpec
 
 import pytest
 
@@ -14,6 +15,8 @@ from rooms.requests import Outcome, Pending, Request
 
 APP = AppId(1)
 A, B, C, D, E = (RoomId(name) for name in "abcde")
+
+P = ParamSpec("P")
 
 
 def new_links() -> Links:
@@ -29,9 +32,9 @@ def connect(links: Links, by: RoomId, to: RoomId, *, limit: int = 9) -> list[Lin
     return links.accept(ask(links, by, to, limit=limit), to, limit=limit, now=0.0)
 
 
-def code_of(work: Callable[[], object]) -> int:
+def code_of(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> int:
     with pytest.raises(RoomRefused) as refused:
-        work()
+        work(*args, **kwargs)
     return refused.value.code
 
 
@@ -104,10 +107,10 @@ def test_only_the_asked_room_answers_and_only_the_requester_cancels() -> None:
     request = ask(links, A, B)
 
     for room in (A, C):
-        assert code_of(lambda room=room: links.accept(request, room, limit=9, now=0.0)) == -2311  # type: ignore[misc]
-        assert code_of(lambda room=room: links.reject(request, room, now=0.0)) == -2311  # type: ignore[misc]
+        assert code_of(links.accept, request, room, limit=9, now=0.0) == -2311
+        assert code_of(links.reject, request, room, now=0.0) == -2311
     for room in (B, C):
-        assert code_of(lambda room=room: links.cancel(request, room, now=0.0)) == -2311  # type: ignore[misc]
+        assert code_of(links.cancel, request, room, now=0.0) == -2311
     assert code_of(lambda: links.accept("none", B, limit=9, now=0.0)) == -2311
 
 
@@ -228,6 +231,17 @@ def test_the_smallest_limit_of_its_rooms_is_the_limit_of_a_link() -> None:
 
     assert code_of(lambda: links.accept(requests[1], D, limit=9, now=0.0)) == 100404
     assert code_of(lambda: ask(links, B, E)) == 100404
+
+
+def test_a_room_with_a_smaller_limit_brings_it_along() -> None:
+    links = new_links()
+    connect(links, A, B, limit=9)
+    connect(links, A, C, limit=3)
+
+    assert code_of(lambda: ask(links, A, D, limit=9)) == 100404
+    links.exit(C, now=0.0)
+    connect(links, A, D, limit=9)
+    assert rooms_of(links, A) == (A, B, D)
 
 
 def test_a_room_with_a_smaller_limit_cannot_join_a_link_too_large_for_it() -> None:

@@ -1,0 +1,169 @@
+"""What members say and give: chat, likes, gifts, metadata.
+
+None of it needs a lease, so it waits for no lock: what is said is checked against the room as it is, and told at once.
+Only a gift is asked about before (`gate`: the app's own server, which charges for it), and nothing is counted or told
+unless it says yes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from billing.interface import Entitlements, Feature
+from rooms.barrage import Message, MessageKind
+from rooms.errors import no_such_room
+from rooms.events import LikesCounted, MessageSent, MetadataChanged, RoomEvent
+from rooms.gifts import CatalogueView, GiftCatalogue, Sending
+from rooms.ids import AppId, RoomId, UserId
+from rooms.room import Room
+from rooms.room_statistic import RoomStatistic
+
+__all__ = ["GiftGate", "Talk"]
+
+GiftGate = Callable[[AppId, RoomId, Sending], Awaitable[None]]
+"""Asked before a gift is given; raises RoomRefused to refuse it."""
+
+
+class Talk:
+    """The chat, likes, gifts and metadata of all rooms; made by `Rooms`."""
+
+    def __init__(
+        self,
+        find: Callable[[AppId, str], Room],
+        entitlements: Entitlements,
+        *,
+        clock: Callable[[], float],
+        listener: Callable[[RoomEvent], None],
+        gate: GiftGate,
+    ) -> None:
+        """`find` raises 100004 for a room that is not there."""
+        self._find = find
+        self._entitlements = entitlements
+        self._clock = clock
+        self._listener = listener
+        self._gate = gate
+        self._catalogues: dict[AppId, GiftCatalogue] = {}
+
+    # Chat
+
+    def say(self, app: AppId, room_id: str, user: UserId, text: str, extension: str = "") -> Message:
+        """A text for everybody in the room. Raises 100002, 100004, 100005, 100012, 100017."""
+        room, now = self._find(app, room_id), self._clock()
+        room.check_voice(user, now)
+        name = room.member(user).name
+        return self._sent(room, room.talk.barrage.send_text(user, name, text, extension, now))
+
+    def say_custom(self, app: AppId, room_id: str, user: UserId, business_id: str, data: str) -> Message:
+        """A message of the app's own kind; raises what `say` raises."""
+        room, now = self._find(app, room_id), self._clock()
+        room.check_voice(user, now)
+        name = room.member(user).name
+        return self._sent(room, room.talk.barrage.send_custom(user, name, business_id, data, now))
+
+    def recent(self, app: AppId, room_id: str, user: UserId) -> tuple[Message, ...]:
+        """What was said last, oldest first, for newcomers. Raises 100004, 100005."""
+        room = self._find(app, room_id)
+        room.member(user)
+        return room.talk.barrage.recent()
+
+    # Likes
+
+    def like(self, app: AppId, room_id: str, user: UserId, count: int) -> int:
+        """Counts likes; the room's total. Raises 100002, 100004, 100005, 100012."""
+        room, now = self._find(app, room_id), self._clock()
+        room.member(user)
+        total = room.talk.likes.add(user, count, now)
+        room.talk.figures.note_likes(count)
+        self.count_likes(room)
+        return total
+
+    def count_likes(self, room: Room) -> None:
+        """Tells of likes that wait, when it is time."""
+        now = self._clock()
+        batch = room.talk.likes.take_due(now)
+        if batch is not None:
+            self._listener(LikesCounted(room.app, room.room_id, now, batch.count, batch.total))
+
+    # Gifts
+
+    def catalogue(self, app: AppId) -> GiftCatalogue:
+        """What can be given in `app`, to look at and to change."""
+        return self._catalogues.setdefault(app, GiftCatalogue())
+
+    async def gifts(self, app: AppId, language: str = "") -> CatalogueView:
+        """What can be given, in a language. Raises billing's 100007."""
+        await self._entitlements.require(app, Feature.GIFT)
+        return self.catalogue(app).view(language)
+
+    async def send_gift(
+        self, app: AppId, room_id: str, user: UserId, *, gift_id: str, count: int, send_id: str,
+        receivers: tuple[UserId, ...] = (),
+    ) -> Sending:  # fmt: skip
+        """Gives a gift, once for each `send_id` of a sender: who sends it again gets the same answer.
+
+        Raises 100002, 100004, 100005, 100012, 100102, 102002, billing's 100007, and what the app's server says.
+        """
+        await self._entitlements.require(app, Feature.GIFT)
+        room = self._find(app, room_id)
+        name, book = room.member(user).name, room.talk.gifts
+        sending = book.begin(send_id, user, self.catalogue(app).get(gift_id), count, receivers, self._clock())
+        if sending.settled:
+            return sending
+        try:
+            await self._gate(app, room.room_id, sending)
+            if room.over:
+                raise no_such_room()
+            given = book.settle(sending, self._clock())
+        except BaseException:
+            book.fail(sending)
+            raise
+        room.talk.figures.note_gift(user, given.count, given.coins)
+        told = room.talk.barrage.tell(MessageKind.GIFT, user, name, self._clock(), data=_gift_data(given))
+        if told is not None:
+            self._listener(MessageSent(app, room.room_id, told.at, told))
+        return given
+
+    # Metadata
+
+    def metadata(self, app: AppId, room_id: str, keys: Iterable[str] = ()) -> tuple[Mapping[str, str], int]:
+        """The values of `keys`, or all; and the version. Raises 100004."""
+        metadata = self._find(app, room_id).talk.metadata
+        return metadata.get(keys), metadata.version
+
+    def set_metadata(self, app: AppId, room_id: str, by: UserId | None, values: Mapping[str, str]) -> int:
+        """Sets all of them or none; the version. Raises 100004, 100005, 100006, 100500 to 100502, 100504."""
+        room = self._find(app, room_id)
+        room.check_host(by)
+        changed = room.talk.metadata.set_many(values)
+        return self._metadata_changed(room, {key: values[key] for key in changed}, ())
+
+    def delete_metadata(self, app: AppId, room_id: str, by: UserId | None, keys: Iterable[str]) -> int:
+        """Deletes what is there of `keys`; the version. Raises 100004, 100005, 100006, 100503."""
+        room = self._find(app, room_id)
+        room.check_host(by)
+        return self._metadata_changed(room, {}, room.talk.metadata.delete(keys))
+
+    # Figures
+
+    def statistic(self, app: AppId, room_id: str) -> RoomStatistic:
+        """Raises 100004."""
+        return self._find(app, room_id).talk.figures.statistic()
+
+    def _metadata_changed(self, room: Room, changed: Mapping[str, str], deleted: tuple[str, ...]) -> int:
+        version = room.talk.metadata.version
+        if changed or deleted:
+            self._listener(MetadataChanged(room.app, room.room_id, self._clock(), changed, deleted, version))
+        return version
+
+    def _sent(self, room: Room, message: Message) -> Message:
+        room.talk.figures.note_message()
+        self._listener(MessageSent(room.app, room.room_id, message.at, message))
+        return message
+
+
+def _gift_data(given: Sending) -> str:
+    return json.dumps(
+        {"gift_id": given.gift.gift_id, "count": given.count, "coins": given.coins, "receivers": given.receivers},
+        separators=(",", ":"),
+    )
