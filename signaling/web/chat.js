@@ -55,6 +55,7 @@ export class Chat {
     this.#input.addEventListener('input', () => this.#written());
     this.#list.addEventListener('scroll', () => { if (this.#isAtEnd()) this.#setUnread(0); });
     byId('new-messages').addEventListener('click', () => this.#toEnd());
+    this.#showRight();
     // The keyboard of a phone and a turned screen change the height; who was at the end stays there.
     new ResizeObserver(() => { if (this.#unread === 0) this.#list.scrollTop = this.#list.scrollHeight; }).observe(this.#list);
   }
@@ -142,10 +143,10 @@ export class Chat {
   #line({ kind, userid, name, text, data }) {
     const author = name || userid || '';
     if (kind === 'text') return messageLine(userid, author, text);
-    if (kind === 'gift') return noteLine('gift', this.#giftSentence(author, data));
-    if (kind === 'system') return noteLine('system', text);
-    if (kind === 'enter') return noteLine('enter', say('chat_entered', { name: author }));
-    if (kind === 'like') return noteLine('like', text || say('chat_liked', { name: author }));
+    if (kind === 'gift') return noteLine('gift-line', this.#giftSentence(author, data));
+    if (kind === 'system') return noteLine('system-line', text);
+    if (kind === 'enter') return noteLine('enter-line', say('chat_entered', { name: author }));
+    if (kind === 'like') return noteLine('like-line', text || say('chat_liked', { name: author }));
     return null; // An app's own: what it means only the app knows.
   }
 
@@ -181,10 +182,10 @@ export function readGift(data) {
 }
 
 function messageLine(userid, author, text) {
-  const name = element('span', { class: 'author', text: author });
+  const name = element('span', { class: 'author', text: say('chat_author', { name: author }) });
   name.style.setProperty('--hue', String(hueOf(userid ?? '')));
   return element('li', { class: 'message', data: { userid: userid ?? '' } }, [
-    name, element('span', { class: 'message-text', text }),
+    name, ' ', element('span', { class: 'message-text', text }),
   ]);
 }
 

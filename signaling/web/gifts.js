@@ -4,7 +4,7 @@
  */
 
 import { readGift } from './chat.js';
-import { byId, element, guarded, hueOf, initials, toast } from './dom.js';
+import { byId, element, guarded, hueOf, initials } from './dom.js';
 import { language, say } from './words.js';
 
 const SHOWN_MS = 3200;
@@ -78,7 +78,7 @@ export class Gifts {
       radio,
       giftPicture(gift),
       element('span', { class: 'gift-name', text: gift.name }),
-      element('span', { class: 'gift-price', text: say('coins', { count: gift.coins }) }),
+      element('span', { class: 'gift-price', text: inCoins(gift.coins) }),
     ]);
   }
 
@@ -94,16 +94,13 @@ export class Gifts {
 
   #showSum() {
     const coins = this.#gifts.get(this.#chosen)?.coins ?? 0;
-    byId('gift-sum').textContent = say('coins', { count: coins * Number(byId('gift-count').value) });
+    byId('gift-sum').textContent = inCoins(coins * Number(byId('gift-count').value));
   }
 
   async #send() {
     if (this.#chosen === null) return;
-    const gift = this.#gifts.get(this.#chosen);
-    const count = Number(byId('gift-count').value);
-    await this.#client.sendGift({ gift_id: gift.gift_id, count });
+    await this.#client.sendGift({ gift_id: this.#chosen, count: Number(byId('gift-count').value) });
     byId('gifts').close();
-    toast(say('gift_sent', { count, gift: gift.name }));
   }
 }
 
@@ -129,6 +126,10 @@ class GiftShow {
     byId('gift-show').replaceChildren(...(given ? [card(given)] : []));
     this.#timer = given ? setTimeout(() => this.#next(), SHOWN_MS) : null;
   }
+}
+
+function inCoins(count) {
+  return count === 1 ? say('coin') : say('coins', { count });
 }
 
 function card({ gift, count, name }) {

@@ -13,17 +13,23 @@ let opened = null;
  * A button that opens a menu.
  * @param {string} name  what the menu is about, for eyes and ears
  * @param {string} key  names the button, so that the focus finds it again after the list around it was drawn anew
- * @param {() => Array<{text: string, action: () => Promise, isDanger?: boolean}|null|false>} items  asked when it opens
+ * @param {() => Array<{text: string, action: () => Promise, isDanger?: boolean}>} items  asked when it opens
  * @returns {HTMLElement}
  */
 export function menuButton(name, key, items) {
-  const attributes = { class: 'round menu-button', icon: 'more', type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false' };
-  const button = element('button', { ...attributes, data: { menu: key } });
+  return opensMenu(element('button', { class: 'round menu-button', icon: 'more', type: 'button' }), name, key, items);
+}
+
+/** Makes a button of one's own open a menu. The parameters are those of `menuButton`. */
+export function opensMenu(button, name, key, items) {
+  button.setAttribute('aria-haspopup', 'menu');
+  button.setAttribute('aria-expanded', 'false');
+  button.dataset.menu = key;
   label(button, name);
   button.addEventListener('click', () => {
     const wasOpen = opened?.key === key;
     closeMenu();
-    if (!wasOpen) openMenu(button, name, key, items().filter(Boolean));
+    if (!wasOpen) openMenu(button, name, key, items());
   });
   return button;
 }

@@ -3,7 +3,7 @@
 import { avatar, byId, element, guarded, label } from './dom.js';
 import { roleOf } from './host_tools.js';
 import { icon } from './icons.js';
-import { findMenuButton, menuButton } from './menu.js';
+import { findMenuButton, menuButton, opensMenu } from './menu.js';
 import { say } from './words.js';
 
 const MEMBERS_PER_PAGE = 100;
@@ -25,9 +25,11 @@ export function showSeats(room, actions) {
   const facts = JSON.stringify([room.seats, room.self, room.admins, room.owner, actions.mustApply]);
   if (facts === shownSeats) return;
   shownSeats = facts;
-  const taken = room.seats.filter((seat) => seat.userid !== null).length;
-  byId('seats-count').textContent = say('seats_taken', { taken, count: room.seats.length });
-  redraw(byId('seats'), room.seats.map((seat) => seatItem(room, seat, actions)));
+  const [sat, free] = [room.seats.filter((seat) => seat.userid !== null), room.seats.filter((seat) => seat.userid === null)];
+  byId('seats-count').textContent = say('seats_taken', { taken: sat.length, count: room.seats.length });
+  redraw(byId('seats'), sat.map((seat) => takenSeat(room, seat, actions)));
+  redraw(byId('free-seats'), free.map((seat) => freeSeat(room, seat, actions)));
+  byId('free-seats-heading').hidden = free.length === 0;
 }
 
 /** Puts in new items; the focus stays on what has the same key. */
@@ -38,25 +40,39 @@ function redraw(list, items) {
   else if (seat !== undefined) list.querySelector(`[data-seat="${seat}"]`)?.focus();
 }
 
-function seatItem(room, seat, actions) {
-  return seat.userid === null ? freeSeat(room, seat, actions) : takenSeat(room, seat, actions);
-}
-
+/** A free seat is a spot with its number: to sit on, for hosts with a menu, or just to be seen. */
 function freeSeat(room, seat, actions) {
-  const { index, locked } = seat;
-  const text = element('span', { class: 'list-name', text: say(locked ? 'locked_seat' : 'free_seat') });
-  const number = element('span', { class: 'avatar free', text: locked ? undefined : String(index + 1), 'aria-hidden': 'true' });
-  if (locked) number.append(icon('lock'));
-  const canSit = room.self.seat === null && !locked && !actions.mustApply;
-  const first = canSit ? [sitButton(index, actions.sit, [number, text])] : [number, text];
-  return element('li', { class: 'free' }, [...first, ...seatSigns(seat), seatMenu(seat, actions)]);
+  const canSit = room.self.seat === null && !seat.locked && !actions.mustApply;
+  const isManaged = actions.items(seat).length > 0;
+  const spot = isManaged ? managedSpot(seat, canSit, actions) : canSit ? openSpot(seat, actions) : closedSpot(seat);
+  const signs = seatSigns(seat).filter(Boolean);
+  return element('li', {}, [spot, signs.length > 0 && element('span', { class: 'signs' }, signs)]);
 }
 
-function sitButton(index, sit, children) {
-  const attributes = { class: 'row', type: 'button', data: { seat: index }, on: { click: guarded(() => sit(index)) } };
-  const button = element('button', attributes, children);
+function managedSpot(seat, canSit, { sit, items }) {
+  const { index } = seat;
+  const number = index + 1;
+  const first = canSit ? [{ text: say('sit_here', { number }), action: () => sit(index) }] : [];
+  const button = element('button', { class: 'spot', type: 'button', ...spotContent(seat) });
+  return opensMenu(button, say('seat_menu', { number }), `seat-${index}`, () => [...first, ...items(seat)]);
+}
+
+function openSpot(seat, { sit }) {
+  const { index } = seat;
+  const attributes = { class: 'spot', type: 'button', data: { seat: index }, on: { click: guarded(() => sit(index)) } };
+  const button = element('button', { ...attributes, ...spotContent(seat) });
   label(button, say('sit_here', { number: index + 1 }));
   return button;
+}
+
+function closedSpot(seat) {
+  const spot = element('span', { class: 'spot', role: 'img', ...spotContent(seat) });
+  label(spot, say(seat.locked ? 'locked_seat' : 'free_seat', { number: seat.index + 1 }));
+  return spot;
+}
+
+function spotContent({ index, locked }) {
+  return locked ? { icon: 'lock' } : { text: String(index + 1) };
 }
 
 function takenSeat(room, seat, actions) {

@@ -57,7 +57,9 @@ export class SeatRequests {
   /** Takes a `seat.requested`. */
   requested(request) {
     this.#pending.set(request.request_id, request);
-    if (request.kind === 'invitation' && request.userid === this.#client.userid) this.#invite(request);
+    const isOwn = request.userid === this.#client.userid;
+    if (request.kind === 'invitation' && isOwn) this.#invite(request);
+    if (request.kind === 'application' && !isOwn) toast(say('applied', { name: this.#names.of(request.userid) }));
     this.#draw();
   }
 
