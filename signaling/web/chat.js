@@ -37,6 +37,7 @@ export class Chat {
   #list = byId('messages');
   #input = byId('chat-text');
   #unread = 0;
+  #wasAtEnd = true;
   #mutedUntil = 0;
   #muteTimer = null;
   #isForHosts = false;
@@ -53,11 +54,11 @@ export class Chat {
       this.#submit();
     });
     this.#input.addEventListener('input', () => this.#written());
-    this.#list.addEventListener('scroll', () => { if (this.#isAtEnd()) this.#setUnread(0); });
+    this.#list.addEventListener('scroll', () => this.#scrolled());
     byId('new-messages').addEventListener('click', () => this.#toEnd());
     this.#showRight();
     // The keyboard of a phone and a turned screen change the height; who was at the end stays there.
-    new ResizeObserver(() => { if (this.#unread === 0) this.#list.scrollTop = this.#list.scrollHeight; }).observe(this.#list);
+    new ResizeObserver(() => this.#sized()).observe(this.#list);
   }
 
   /** Takes in messages, by notification or from the history. @param {object[]} messages */
@@ -130,8 +131,8 @@ export class Chat {
   #show(messages) {
     const lines = messages.map((message) => this.#line(message)).filter(Boolean);
     if (lines.length === 0) return;
-    const wasAtEnd = this.#isAtEnd();
     requestAnimationFrame(() => {
+      const wasAtEnd = this.#isAtEnd();
       this.#list.append(...lines);
       while (this.#list.childElementCount > MOST_MESSAGES) this.#list.firstElementChild.remove();
       byId('chat-empty').hidden = true;
@@ -153,6 +154,15 @@ export class Chat {
   #giftSentence(name, data) {
     const { gift_id, count } = readGift(data);
     return say('chat_gift', { name, count, gift: this.#giftName(gift_id) });
+  }
+
+  #scrolled() {
+    this.#wasAtEnd = this.#isAtEnd();
+    if (this.#wasAtEnd) this.#setUnread(0);
+  }
+
+  #sized() {
+    if (this.#wasAtEnd) this.#list.scrollTop = this.#list.scrollHeight;
   }
 
   #isAtEnd() {

@@ -23,7 +23,8 @@ export class Gifts {
   /** @param {import('./live_client.js').LiveClient} client */
   constructor(client) {
     this.#client = client;
-    byId('gift-count').replaceChildren(...COUNTS.map((count) => element('option', { value: count, text: `× ${count}` })));
+    const counts = COUNTS.map((count) => element('option', { value: count, text: `× ${count}` }));
+    byId('gift-count').replaceChildren(...counts);
     byId('gift-count').addEventListener('change', () => this.#showSum());
     byId('open-gifts').addEventListener('click', () => this.#open());
     byId('gifts-close').addEventListener('click', () => byId('gifts').close());

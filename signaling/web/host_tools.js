@@ -96,7 +96,8 @@ export class HostTools {
     const isAdmin = roleOf(room, userid) === 'admin';
     const isMuted = (this.#muted.get(userid) ?? 0) > Date.now() / 1000;
     return [
-      isOwner && { text: say(isAdmin ? 'remove_admin' : 'make_admin'), action: () => this.#client.setAdmin(userid, !isAdmin) },
+      isOwner && {
+        text: say(isAdmin ? 'remove_admin' : 'make_admin'), action: () => this.#client.setAdmin(userid, !isAdmin) },
       { text: say(isMuted ? 'lift_mute' : 'mute_member'), action: () => this.#mute({ userid, name }, !isMuted) },
       { text: say('remove'), isDanger: true, action: () => this.#kick({ userid, name }) },
       { text: say('ban_member'), isDanger: true, action: () => this.#ban({ userid, name }) },

@@ -84,7 +84,8 @@ export class Likes {
         { transform: `translate(${-sway}px, -220px) scale(.9)`, opacity: 0 },
       ];
       place.append(heart);
-      const motion = heart.animate(frames, { duration: RISES_MS, delay: n * 120, easing: 'ease-out', fill: 'backwards' });
+      const timing = { duration: RISES_MS, delay: n * 120, easing: 'ease-out', fill: 'backwards' };
+      const motion = heart.animate(frames, timing);
       motion.onfinish = () => heart.remove();
     }
   }

@@ -63,7 +63,8 @@ function openMenu(button, name, key, items) {
 }
 
 function menuItem({ text, action, isDanger }) {
-  const attributes = { class: isDanger ? 'menu-item dangerous' : 'menu-item', type: 'button', role: 'menuitem', tabindex: '-1' };
+  const className = isDanger ? 'menu-item dangerous' : 'menu-item';
+  const attributes = { class: className, type: 'button', role: 'menuitem', tabindex: '-1' };
   const run = guarded(action);
   const click = (event) => {
     closeMenu({ returnFocus: true });

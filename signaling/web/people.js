@@ -25,7 +25,8 @@ export function showSeats(room, actions) {
   const facts = JSON.stringify([room.seats, room.self, room.admins, room.owner, actions.mustApply]);
   if (facts === shownSeats) return;
   shownSeats = facts;
-  const [sat, free] = [room.seats.filter((seat) => seat.userid !== null), room.seats.filter((seat) => seat.userid === null)];
+  const sat = room.seats.filter((seat) => seat.userid !== null);
+  const free = room.seats.filter((seat) => seat.userid === null);
   byId('seats-count').textContent = say('seats_taken', { taken: sat.length, count: room.seats.length });
   redraw(byId('seats'), sat.map((seat) => takenSeat(room, seat, actions)));
   redraw(byId('free-seats'), free.map((seat) => freeSeat(room, seat, actions)));

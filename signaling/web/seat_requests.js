@@ -15,6 +15,7 @@ export class SeatRequests {
   #onSeated;
   #pending = new Map();
   #invitation = null;
+  #drawn = '[]';
 
   /**
    * @param {import('./live_client.js').LiveClient} client
@@ -128,13 +129,17 @@ export class SeatRequests {
   #draw() {
     const { isHost } = this.#client;
     const applications = isHost ? [...this.#pending.values()].filter(({ kind }) => kind === 'application') : [];
+    this.#showOwn();
+    // The room changes with every word that is spoken; a list that did not change stays, and with it a click under way.
+    const facts = JSON.stringify(applications.map(({ request_id: id, userid }) => [id, this.#names.of(userid)]));
+    if (facts === this.#drawn) return;
+    this.#drawn = facts;
     const list = byId('applications');
     const focused = list.contains(document.activeElement) ? document.activeElement.dataset.answer : undefined;
     list.replaceChildren(...applications.map((request) => this.#item(request)));
     if (focused) list.querySelector(`[data-answer="${CSS.escape(focused)}"]`)?.focus();
     byId('applications-part').hidden = applications.length === 0;
     byId('applications-count').textContent = String(applications.length);
-    this.#showOwn();
   }
 
   #showOwn() {
