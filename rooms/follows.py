@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from rooms.errors import bad_parameter
+from rooms.cursors import number_of
 from rooms.ids import UserId, number_fault, refuse_faults, user_id_fault
 from rooms.talk_errors import too_many
 
@@ -19,8 +19,6 @@ __all__ = ["MAX_FOLLOWED", "FollowCounts", "Follows"]
 
 MAX_FOLLOWED = 5000
 """Users one user may follow. How many follow one user has no limit."""
-MAX_CURSOR = 18
-"""Digits; a longer one was not given out by us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class _Line:
 
 def _page(line: _Line | None, cursor: str, count: int) -> tuple[list[UserId], str]:
     refuse_faults(number_fault("The length of a page", count))
-    number = _number(cursor) if cursor else None
+    number = number_of(cursor) if cursor else None
     return line.before(number, count) if line is not None else ([], "")
 
 
@@ -120,9 +118,3 @@ def _remove(lines: dict[UserId, _Line], key: UserId, user: UserId) -> None:
     line.remove(user)
     if not len(line):
         del lines[key]
-
-
-def _number(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= MAX_CURSOR):
-        raise bad_parameter("The cursor is not one that was given out.")
-    return int(cursor)

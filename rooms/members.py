@@ -12,13 +12,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rooms.errors import bad_parameter, not_in_room
+from rooms.cursors import number_of
+from rooms.errors import not_in_room
 from rooms.ids import UserId
 
 __all__ = ["Member", "Members"]
-
-MAX_CURSOR = 18
-"""Digits; a longer one was not given out by us."""
 
 
 @dataclass(slots=True)
@@ -88,7 +86,7 @@ class Members:
 
         `cursor` is empty at first. Who comes or goes between two pages shifts nothing: a number names a place for ever.
         """
-        end = len(self._numbers) if not cursor else bisect_left(self._numbers, _number(cursor))
+        end = len(self._numbers) if not cursor else bisect_left(self._numbers, number_of(cursor))
         page: list[Member] = []
         for place in range(end - 1, -1, -1):
             member = self._by_number[self._numbers[place]]
@@ -98,9 +96,3 @@ class Members:
                 return page, str(page[-1].number)
             page.append(member)
         return page, ""
-
-
-def _number(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= MAX_CURSOR):
-        raise bad_parameter("The cursor is not one that was given out.")
-    return int(cursor)

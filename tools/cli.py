@@ -350,6 +350,18 @@ def feedback(viewers: int, seconds: float, as_json: bool) -> None:
     _bench(lambda: subject.run(viewers, seconds, _progress), as_json)
 
 
+@bench.command()
+@click.option("--members", default=2000, show_default=True, type=click.IntRange(1, 10000), help="Members of one room.")
+@click.option("--seconds", default=15.0, show_default=True, type=click.FloatRange(1, 600), help="Length of the window.")
+@click.option("--rate", default=40.0, show_default=True, type=click.FloatRange(0.1, 200), help="Messages a second.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object in the last line.")
+def barrage(members: int, seconds: float, rate: float, as_json: bool) -> None:
+    """How soon everybody hears a chat at the room's limit, and whether media suffers from it."""
+    from tools.bench import barrage as subject
+
+    _bench(lambda: subject.run(members, seconds, rate, _progress), as_json)
+
+
 def _bench(work: Callable[[], dict[str, Any]], as_json: bool) -> None:
     from tools.bench.processes import BenchFailed
 

@@ -83,8 +83,11 @@ class _Group:
 
     def _offer_late(self, packet: Forwarded) -> None:
         """Some came only after it, and to some it belongs to a past that was moved."""
+        sharing = {down: peer for down, peer in self._members.items() if packet.number >= down.shares_from}
+        if sharing:
+            self._submit(_audience(sharing), self._format.apply(packet.data), packet)
         for down, peer in self._members.items():
-            if packet.number >= down.first_number:
+            if down.first_number <= packet.number < down.shares_from:
                 self._submit(_audience({down: peer}), down.as_sent(packet).data, packet)
 
     def _submit(self, audience: Audience, data: bytes, packet: Forwarded) -> None:

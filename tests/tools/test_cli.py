@@ -30,6 +30,7 @@ def test_every_command_helps() -> None:
         ["bench", "memory"],
         ["bench", "latency"],
         ["bench", "feedback"],
+        ["bench", "barrage"],
         ["ledger"],
         ["ledger", "audit"],
     ):

@@ -132,15 +132,18 @@ def plot(report: Report, path: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     samples = report.samples
     at = [sample.at for sample in samples]
-    figure, axes = pyplot.subplots(4, 1, sharex=True, figsize=(10, 11), layout="constrained")
-    title = f"{report.rooms} rooms x {report.publishers} publishers x {report.viewers} viewers, {report.codec}"
+    measured = any(sample.server_cores is not None for sample in samples)  # else we do not know the server's process
+    panels = 3 + measured
+    figure, axes = pyplot.subplots(panels, 1, sharex=True, figsize=(10, 2.75 * panels), layout="constrained")
+    title = f"rooms x publishers x viewers: {report.rooms} x {report.publishers} x {report.viewers}, {report.codec}"
     figure.suptitle(title, fontsize=14, weight="bold")
     blue, orange, green, red = "#2a6f97", "#e07a1f", "#3a8f5d", "#c1352d"
 
-    who, flow, late, cost = axes
+    who, flow, late = axes[:3]
     who.fill_between(at, [sample.viewers for sample in samples], color=blue, alpha=0.25)
     who.plot(at, [sample.viewers for sample in samples], color=blue, label="viewers")
     who.plot(at, [sample.publishers for sample in samples], color=orange, label="publishers")
@@ -160,8 +163,24 @@ def plot(report: Report, path: Path) -> None:
     ):
         late.plot(at, [math.nan if value is None else value for value in values], color=colour, label=name)
     late.set_yscale("log")
+    late.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    late.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    late.yaxis.set_minor_formatter(NullFormatter())
     late.set_ylabel("delay through the server, ms")
 
+    if measured:
+        _plot_cost(axes[3], samples, blue, green)
+    for axis in axes:
+        axis.grid(alpha=0.25)
+        axis.legend(loc="upper left", frameon=False)
+        axis.spines[["top"]].set_visible(False)
+    axes[-1].set_xlabel("seconds")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def _plot_cost(cost: Any, samples: Sequence[Sample], blue: str, green: str) -> None:
+    at = [sample.at for sample in samples]
     cores = [math.nan if sample.server_cores is None else 100 * sample.server_cores for sample in samples]
     cost.plot(at, cores, color=blue, label="server CPU, % of a core")
     cost.set_ylim(bottom=0)
@@ -172,11 +191,3 @@ def plot(report: Report, path: Path) -> None:
     memory.set_ylim(bottom=0)
     memory.set_ylabel("MiB")
     memory.legend(loc="lower right", frameon=False)
-
-    for axis in axes:
-        axis.grid(alpha=0.25)
-        axis.legend(loc="upper left", frameon=False)
-        axis.spines[["top"]].set_visible(False)
-    cost.set_xlabel("seconds")
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
