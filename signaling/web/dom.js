@@ -1,7 +1,7 @@
 /** Small helpers of the pages: finding, making and filling elements. Texts go in as text, never as markup. */
 
 import { icon } from './icons.js';
-import { say } from './words.js';
+import { language, say } from './words.js';
 
 /** The element with this id. @param {string} id @returns {HTMLElement} */
 export const byId = (id) => document.getElementById(id);
@@ -27,6 +27,7 @@ export function element(tag, { text, icon: picture, class: className, data, on, 
 
 /** Puts words and icons into the static markup: `data-text`, `data-label` and `data-icon` name them. */
 export function fill(root = document) {
+  document.documentElement.lang = language;
   for (const place of root.querySelectorAll('[data-icon]')) place.prepend(icon(place.dataset.icon));
   for (const place of root.querySelectorAll('[data-text]')) place.append(say(place.dataset.text));
   for (const place of root.querySelectorAll('[data-label]')) label(place, say(place.dataset.label));

@@ -5,7 +5,7 @@
  * know of, get theirs here; device codes are those of the public Live SDKs (-1100 .. -1111).
  */
 
-import { say } from './words.js';
+import { say, sayRefusal } from './words.js';
 
 const LOCAL_CODES = {
   connect_failed: -1302,
@@ -63,7 +63,8 @@ export class LiveError extends Error {
 
   /** The error object of a JSON-RPC response. */
   static fromServer({ code, message, data = {} }) {
-    return new LiveError({ code, message, data, name: data.name ?? 'unknown' });
+    const name = data.name ?? 'unknown';
+    return new LiveError({ code, message: sayRefusal(name, message), data, name });
   }
 
   /** An error that arose on this side, by the name it has in words.js. */

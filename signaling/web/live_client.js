@@ -15,8 +15,8 @@
  * the server's decision, and its refusals come through as `LiveError` with the server's own sentence.
  *
  * The parts: rpc.js (one WebSocket), sending.js and receiving.js (one RTCPeerConnection each), room_state.js (what a
- * notification changes), quality.js (figures), backoff.js (waiting), errors.js. The protocol itself is described in
- * signaling/README.md.
+ * notification changes), send_once.js (what must count once), quality.js (figures), backoff.js (waiting), errors.js. The
+ * protocol itself is described in signaling/README.md.
  *
  * Events are CustomEvents with the facts in `detail`. Every notification of the protocol is one, under its own name
  * (`seat.changed`, `publication.blocked` ...), with `params` as its detail and `room` already up to date. Besides:
@@ -39,6 +39,7 @@ import { QualityMeter } from './quality.js';
 import { Receiving } from './receiving.js';
 import { applyNotification, withPublications, withSeats } from './room_state.js';
 import { RpcConnection } from './rpc.js';
+import { makeId, sendUntilAnswered } from './send_once.js';
 import { Sending } from './sending.js';
 
 export { LiveError } from './errors.js';
@@ -106,6 +107,11 @@ export class LiveClient extends EventTarget {
     return this.room?.self.role === 'owner';
   }
 
+  /** Whether this member is the owner or one of its admins. */
+  get isHost() {
+    return this.isOwner || this.room?.self.role === 'admin';
+  }
+
   // ---- The connection --------------------------------------------------------------------------------------------
 
   /**
@@ -145,7 +151,7 @@ export class LiveClient extends EventTarget {
 
   /**
    * Creates a room, enters it and sits on seat 0.
-   * @param {{room_id?: string, name?: string, seats?: number, cover?: string}} [options]
+   * @param {{room_id?: string, name?: string, seats?: number, cover?: string, seat_mode?: 'free'|'apply'}} [options]
    * @returns {Promise<object>} Room
    */
   async createRoom(options = {}) {
@@ -181,9 +187,57 @@ export class LiveClient extends EventTarget {
     this.#setRoom(null);
   }
 
-  /** Sends a member out of the room; owner only. */
+  /** Sends a member out of the room; hosts only, as all that follows here. */
   async kickFromRoom(userid) {
     await this.#ask('room.kick', { userid });
+  }
+
+  /**
+   * Changes what the room says of itself; what is left out stays.
+   * @param {{name?: string, cover?: string, notice?: string, category?: number[], is_public?: boolean,
+   *   message_disabled?: boolean, seat_mode?: 'free'|'apply'}} changes
+   */
+  async updateRoom(changes) {
+    await this.#ask('room.update', changes);
+  }
+
+  /** Makes a member an admin, or no longer; owner only. */
+  async setAdmin(userid, admin) {
+    await this.#ask('room.admin', { userid, admin });
+  }
+
+  /** Keeps a member from writing for so long; 0 lifts it. */
+  async muteMember(userid, seconds) {
+    await this.#ask('room.mute', { userid, seconds });
+  }
+
+  /** Puts a member out and keeps it out for so long; 0 lifts it. */
+  async banMember(userid, seconds) {
+    await this.#ask('room.ban', { userid, seconds });
+  }
+
+  /**
+   * Figures of the room since it began.
+   * @returns {Promise<{total_viewers: number, total_gifts_sent: number, total_gift_coins: number,
+   *   total_unique_gift_senders: number, total_likes_received: number, total_msg_count: number, peak_audience: number}>}
+   */
+  statistic() {
+    return this.#ask('room.statistic');
+  }
+
+  /** @param {string[]} [keys]  absent: all @returns {Promise<{metadata: Record<string, string>, version: number}>} */
+  metadata(keys) {
+    return this.#ask('room.metadata', keys === undefined ? {} : { keys });
+  }
+
+  /** @param {Record<string, string>} metadata  keys that are not named stay */
+  async setMetadata(metadata) {
+    await this.#ask('room.set_metadata', { metadata });
+  }
+
+  /** @param {string[]} keys */
+  async deleteMetadata(keys) {
+    await this.#ask('room.delete_metadata', { keys });
   }
 
   /**
@@ -210,9 +264,104 @@ export class LiveClient extends EventTarget {
     return this.#setSeats(await this.#ask('seat.leave'));
   }
 
-  /** Takes a member off its seat; owner only. @returns {Promise<object[]>} the seats */
+  /** Takes a member off its seat; hosts only. @returns {Promise<object[]>} the seats */
   async kickFromSeat(userid) {
     return this.#setSeats(await this.#ask('seat.kick', { userid }));
+  }
+
+  /**
+   * Sets what may not happen on a seat: somebody sitting there, being heard, being seen. Hosts only.
+   * @param {number} index
+   * @param {{locked?: boolean, audio?: boolean, video?: boolean}} locks  what is left out is open
+   * @returns {Promise<object[]>} the seats
+   */
+  async lockSeat(index, { locked = false, audio = false, video = false }) {
+    return this.#setSeats(await this.#ask('seat.lock', { index, locked, audio, video }));
+  }
+
+  /**
+   * Moves to another seat, or as a host moves somebody else.
+   * @param {number} index
+   * @param {{userid?: string, policy?: 'abort_when_occupied'|'force_replace'|'swap_position'}} [how]
+   * @returns {Promise<object[]>} the seats
+   */
+  async moveSeat(index, how = {}) {
+    return this.#setSeats(await this.#ask('seat.move', { index, ...how }));
+  }
+
+  /**
+   * Asks the hosts for a seat. How it ends comes as `seat.request_ended`.
+   * @param {{index?: number, timeout_s?: number, extra?: string}} [options]
+   * @returns {Promise<object>} SeatRequest
+   */
+  applyForSeat(options = {}) {
+    return this.#ask('seat.apply', options);
+  }
+
+  /**
+   * Offers a member a seat; hosts only.
+   * @param {string} userid
+   * @param {{index?: number, timeout_s?: number, extra?: string}} [options]
+   * @returns {Promise<object>} SeatRequest
+   */
+  inviteToSeat(userid, options = {}) {
+    return this.#ask('seat.invite', { userid, ...options });
+  }
+
+  /** Answers an application (hosts) or an invitation (the invited). @returns {Promise<object[]>} the seats */
+  async answerSeatRequest(request_id, accept) {
+    return this.#setSeats(await this.#ask('seat.answer', { request_id, accept }));
+  }
+
+  /** Takes back one's own application, or as a host an invitation. */
+  async cancelSeatRequest(request_id) {
+    await this.#ask('seat.cancel', { request_id });
+  }
+
+  /** What is pending: all for hosts, otherwise one's own. @returns {Promise<{requests: object[]}>} */
+  seatRequests() {
+    return this.#ask('seat.requests');
+  }
+
+  // ---- What is said and given --------------------------------------------------------------------------------------
+
+  /**
+   * Says something to everybody in the room. It comes back as `barrage.messages` too, with the same `sequence`.
+   * @param {string} text  at most 1000 bytes of UTF-8
+   * @param {string} [extension]  for programs
+   * @returns {Promise<object>} Message
+   */
+  sendText(text, extension = '') {
+    return this.#ask('barrage.send', { text, extension });
+  }
+
+  /** The same for programs. @returns {Promise<object>} Message */
+  sendCustom(business_id, data) {
+    return this.#ask('barrage.custom', { business_id, data });
+  }
+
+  /** What was said last, oldest first. @returns {Promise<{messages: object[]}>} */
+  recentMessages() {
+    return this.#ask('barrage.recent');
+  }
+
+  /** @param {number} count  1 to 1000, at most two calls a second @returns {Promise<{total: number}>} */
+  sendLikes(count) {
+    return this.#ask('like.send', { count });
+  }
+
+  /** What can be given here. @param {string} [language] @returns {Promise<{gifts: object[], categories: object[]}>} */
+  listGifts(language = '') {
+    return this.#ask('gift.list', { language });
+  }
+
+  /**
+   * Gives something. A time-out is tried again with the same id, so that it counts once.
+   * @param {{gift_id: string, count?: number, receivers?: string[], send_id?: string}} gift
+   * @returns {Promise<{send_id: string, gift_id: string, count: number, coins: number, number: number}>}
+   */
+  sendGift({ gift_id, count = 1, receivers = [], send_id = makeId() }) {
+    return sendUntilAnswered(() => this.#ask('gift.send', { gift_id, count, send_id, receivers }));
   }
 
   // ---- Sending ---------------------------------------------------------------------------------------------------

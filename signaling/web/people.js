@@ -1,6 +1,9 @@
 /** The lists beside the stage: who sits where, and who watches. Buttons only report what was pressed. */
 
 import { avatar, byId, element, guarded, label } from './dom.js';
+import { roleOf } from './host_tools.js';
+import { icon } from './icons.js';
+import { findMenuButton, menuButton, opensMenu } from './menu.js';
 import { say } from './words.js';
 
 const MEMBERS_PER_PAGE = 100;
@@ -8,68 +11,126 @@ const MEMBERS_PER_PAGE = 100;
 /** Joins and leaves come in bursts; the list is fetched at most this often. */
 const REFRESH_EVERY_MS = 1000;
 
+let shownSeats = null;
+
 /**
- * Draws the seats.
+ * Draws the seats, if anything about them has changed.
  * @param {object} room
- * @param {{sit: (index: number) => Promise, kick: (userid: string) => Promise}} actions
+ * @param {object} actions
+ * @param {(index: number) => Promise} actions.sit
+ * @param {boolean} actions.mustApply  a free seat cannot simply be taken
+ * @param {(seat: object) => object[]} actions.items  the entries of a seat's menu
  */
 export function showSeats(room, actions) {
-  const taken = room.seats.filter((seat) => seat.userid !== null).length;
-  byId('seats-count').textContent = say('seats_taken', { taken, count: room.seats.length });
-  const focused = document.activeElement?.dataset.seat;
-  byId('seats').replaceChildren(...room.seats.map((seat) => seatItem(room, seat, actions)));
-  if (focused !== undefined) byId('seats').querySelector(`[data-seat="${focused}"]`)?.focus();
+  const facts = JSON.stringify([room.seats, room.self, room.admins, room.owner, actions.mustApply]);
+  if (facts === shownSeats) return;
+  shownSeats = facts;
+  const sat = room.seats.filter((seat) => seat.userid !== null);
+  const free = room.seats.filter((seat) => seat.userid === null);
+  byId('seats-count').textContent = say('seats_taken', { taken: sat.length, count: room.seats.length });
+  redraw(byId('seats'), sat.map((seat) => takenSeat(room, seat, actions)));
+  redraw(byId('free-seats'), free.map((seat) => freeSeat(room, seat, actions)));
+  byId('free-seats-heading').hidden = free.length === 0;
 }
 
-function seatItem(room, seat, actions) {
-  return seat.userid === null ? freeSeat(room, seat, actions) : takenSeat(room, seat, actions);
+/** Puts in new items; the focus stays on what has the same key. */
+function redraw(list, items) {
+  const { seat, menu } = list.contains(document.activeElement) ? document.activeElement.dataset : {};
+  list.replaceChildren(...items);
+  if (menu !== undefined) findMenuButton(menu)?.focus();
+  else if (seat !== undefined) list.querySelector(`[data-seat="${seat}"]`)?.focus();
 }
 
-function freeSeat(room, { index }, { sit }) {
-  const canSit = room.self.seat === null;
-  const text = element('span', { class: 'list-name', text: say('free_seat') });
-  const number = element('span', { class: 'avatar free', text: String(index + 1), 'aria-hidden': 'true' });
-  if (!canSit) return element('li', { class: 'free' }, [number, text]);
-  const attributes = { class: 'row', type: 'button', data: { seat: index }, on: { click: guarded(() => sit(index)) } };
-  const button = element('button', attributes, [number, text]);
+/** A free seat is a spot with its number: to sit on, for hosts with a menu, or just to be seen. */
+function freeSeat(room, seat, actions) {
+  const canSit = room.self.seat === null && !seat.locked && !actions.mustApply;
+  const isManaged = actions.items(seat).length > 0;
+  const spot = isManaged ? managedSpot(seat, canSit, actions) : canSit ? openSpot(seat, actions) : closedSpot(seat);
+  const signs = seatSigns(seat).filter(Boolean);
+  return element('li', {}, [spot, signs.length > 0 && element('span', { class: 'signs' }, signs)]);
+}
+
+function managedSpot(seat, canSit, { sit, items }) {
+  const { index } = seat;
+  const number = index + 1;
+  const first = canSit ? [{ text: say('sit_here', { number }), action: () => sit(index) }] : [];
+  const button = element('button', { class: 'spot', type: 'button', ...spotContent(seat) });
+  return opensMenu(button, say('seat_menu', { number }), `seat-${index}`, () => [...first, ...items(seat)]);
+}
+
+function openSpot(seat, { sit }) {
+  const { index } = seat;
+  const attributes = { class: 'spot', type: 'button', data: { seat: index }, on: { click: guarded(() => sit(index)) } };
+  const button = element('button', { ...attributes, ...spotContent(seat) });
   label(button, say('sit_here', { number: index + 1 }));
-  return element('li', { class: 'free' }, [button]);
+  return button;
 }
 
-function takenSeat(room, { index, userid, name, connected }, { kick }) {
+function closedSpot(seat) {
+  const spot = element('span', { class: 'spot', role: 'img', ...spotContent(seat) });
+  label(spot, say(seat.locked ? 'locked_seat' : 'free_seat', { number: seat.index + 1 }));
+  return spot;
+}
+
+function spotContent({ index, locked }) {
+  return locked ? { icon: 'lock' } : { text: String(index + 1) };
+}
+
+function takenSeat(room, seat, actions) {
+  const { userid, name, connected } = seat;
   const isSelf = userid === room.self.userid;
   const shown = name || userid;
-  const canKick = room.self.role === 'owner' && !isSelf;
   return element('li', { class: connected ? 'taken' : 'taken away', data: { userid } }, [
     avatar(userid, shown),
     element('span', { class: 'list-name', text: isSelf ? say('you', { name: shown }) : shown }),
-    userid === room.owner && element('span', { class: 'badge', text: say('owner') }),
-    canKick && kickButton(
-      'off_stage', say('kick_seat', { name: shown }), { seat: index, kickSeat: userid }, () => kick(userid)),
+    ...seatSigns(seat),
+    roleBadge(room, userid),
+    seatMenu(seat, actions),
   ]);
 }
 
-function kickButton(word, text, data, action) {
-  const listeners = { click: guarded(action) };
-  const button = element('button', { class: 'quiet small', type: 'button', text: say(word), data, on: listeners });
-  label(button, text);
-  return button;
+/** What of a seat is closed, for everybody to see. */
+function seatSigns({ audio_locked: audio, video_locked: video }) {
+  return [
+    audio && sign('mic-off', say('seat_audio_locked')),
+    video && sign('cam-off', say('seat_video_locked')),
+  ];
+}
+
+function sign(name, text) {
+  const made = element('span', { class: 'sign', role: 'img', 'aria-label': text, title: text });
+  made.append(icon(name));
+  return made;
+}
+
+function roleBadge(room, userid) {
+  const role = roleOf(room, userid);
+  return role !== 'audience' && element('span', { class: 'badge', text: say(role) });
+}
+
+function seatMenu(seat, { items }) {
+  if (items(seat).length === 0) return null;
+  const name = say('seat_menu', { number: seat.index + 1 });
+  return menuButton(name, `seat-${seat.index}`, () => items(seat));
 }
 
 /** The audience list, fetched anew soon after something changed. */
 export class AudienceList {
   #client;
-  #kick;
+  #items;
+  #names;
   #pages = 1;
   #timer = null;
 
   /**
    * @param {import('./live_client.js').LiveClient} client
-   * @param {(member: object) => Promise} kick
+   * @param {(member: object) => object[]} items  the entries of a member's menu
+   * @param {import('./names.js').Names} names
    */
-  constructor(client, kick) {
+  constructor(client, items, names) {
     this.#client = client;
-    this.#kick = kick;
+    this.#items = items;
+    this.#names = names;
     byId('more-audience').addEventListener('click', guarded(() => this.#showMore()));
   }
 
@@ -111,9 +172,8 @@ export class AudienceList {
   }
 
   #draw({ members, hasMore }) {
-    const focused = document.activeElement?.dataset.kickRoom;
-    byId('audience').replaceChildren(...members.map((member) => this.#item(member)));
-    if (focused) byId('audience').querySelector(`[data-kick-room="${CSS.escape(focused)}"]`)?.focus();
+    this.#names.learn(members);
+    redraw(byId('audience'), members.map((member) => this.#item(member)));
     byId('audience-empty').hidden = members.length > 0;
     byId('more-audience').hidden = !hasMore;
   }
@@ -126,8 +186,9 @@ export class AudienceList {
       avatar(userid, name),
       element('span', { class: 'list-name', text: isSelf ? say('you', { name }) : name }),
       member.seat !== null && element('span', { class: 'badge', text: say('on_stage') }),
-      this.#client.isOwner && !isSelf
-        && kickButton('remove', say('kick_room', { name }), { kickRoom: userid }, () => this.#kick({ userid, name })),
+      roleBadge(this.#client.room, userid),
+      this.#items(member).length > 0
+        && menuButton(say('member_menu', { name }), `member-${userid}`, () => this.#items(member)),
     ]);
   }
 }

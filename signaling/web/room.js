@@ -1,13 +1,21 @@
 /**
  * The room page: it joins the room of its address (or creates it, with `?host=1`), and connects the parts of the page to
- * the client. The parts: stage.js (pictures and sound), people.js (lists), own_media.js (camera and microphone).
+ * the client. The parts: stage.js (pictures and sound), people.js (lists), own_media.js (camera and microphone), chat.js,
+ * likes.js, gifts.js, seat_requests.js (seats that are applied for and offered), host_tools.js (what hosts may do).
  */
 
+import { Chat } from './chat.js';
 import { byId, fill, guarded, setToggle, toast, toastError } from './dom.js';
+import { Gifts } from './gifts.js';
+import { HostTools } from './host_tools.js';
 import { signIn } from './identity.js';
+import { Likes } from './likes.js';
 import { LiveClient } from './live_client.js';
+import { closeMenu } from './menu.js';
+import { Names } from './names.js';
 import { OwnMedia } from './own_media.js';
 import { AudienceList, showSeats } from './people.js';
+import { SeatRequests } from './seat_requests.js';
 import { Stage, drawBars } from './stage.js';
 import { usageInWords } from './usage.js';
 import { say, sayOr } from './words.js';
@@ -16,6 +24,7 @@ const USAGE_EVERY_MS = 5000;
 
 const CHANGES_THE_AUDIENCE = [
   'room.member_entered', 'room.member_left', 'room.member_dropped', 'room.member_returned', 'seat.changed',
+  'room.admins',
 ];
 
 const roomId = decodeURIComponent(location.pathname.split('/')[2] ?? '');
@@ -23,10 +32,17 @@ const isHosting = new URLSearchParams(location.search).has('host');
 
 const client = new LiveClient();
 const media = new OwnMedia(client, showOwnTrack);
-const audience = new AudienceList(client, askToKick);
+const names = new Names();
+const tools = new HostTools(client, confirmed);
+const audience = new AudienceList(client, (member) => tools.memberItems(member), names);
+const requests = new SeatRequests(client, names, givenSeat);
+const gifts = new Gifts(client);
+const likes = new Likes(client);
+const chat = new Chat((text) => client.sendText(text), (id) => gifts.nameOf(id));
 let stage = null;
 let wantsVideo = true;
 let isMine = false;
+let awaitsSeat = false;
 let isOver = false;
 
 // ---- Joining -------------------------------------------------------------------------------------------------------
@@ -41,8 +57,7 @@ async function start() {
     await (isHosting ? host(name) : client.enterRoom(roomId));
     byId('controls').hidden = false;
     byId('live-badge').hidden = false;
-    if (client.isSeated) await goOnStage();
-    await audience.refreshNow();
+    await Promise.all([client.isSeated && goOnStage(), catchUp(), audience.refreshNow()]);
     showUsageForEver();
   } catch (error) {
     end('refused_title', error.code === undefined ? say('something_failed') : error.message, { canRetry: true });
@@ -59,6 +74,25 @@ async function host(name) {
     if (error.name !== 'room_exists') throw error;
     await client.enterRoom(roomId);
     if (!client.isSeated) media.stop();
+  }
+}
+
+/** What no notification brings: what was before one came in, or while the connection was lost. */
+async function catchUp() {
+  await quietly(gifts.load());
+  await Promise.all([
+    quietly(client.recentMessages().then(({ messages }) => hear(messages))),
+    quietly(client.statistic().then((figures) => likes.setTotal(figures.total_likes_received))),
+    quietly(requests.refresh()),
+  ]);
+}
+
+/** A lost connection shows by itself, and what was asked for is asked for again when it is back. */
+async function quietly(asking) {
+  try {
+    await asking;
+  } catch (error) {
+    if (!error.isNetwork && !isOver) toastError(error);
   }
 }
 
@@ -83,6 +117,17 @@ function listen() {
   on('quality', showQuality);
   on('error', toastError);
   on('seat.changed', () => leaveStageIfUnseated('off_stage_by_owner'));
+  on('seat.changed', () => { if (awaitsSeat) givenSeat(); });
+  on('seat.requested', (request) => requests.requested(request));
+  on('seat.request_ended', (request) => requests.ended(request));
+  on('room.member_entered', ({ member }) => names.learn([member]));
+  on('room.admins', showAdmins);
+  on('room.member_muted', showMuted);
+  on('barrage.messages', ({ messages }) => {
+    hear(messages);
+    gifts.show(messages);
+  });
+  on('like.counted', (counted) => likes.counted(counted));
   for (const event of CHANGES_THE_AUDIENCE) on(event, () => audience.changed());
   on('publication.blocked', showBlocked);
   on('publication.unblocked', () => { byId('blocked-notice').hidden = true; });
@@ -96,10 +141,33 @@ function showRoom(room) {
   const name = room.name || room.room_id;
   byId('room-name').textContent = name;
   document.title = say('room_title', { name });
+  names.learn(room.seats);
   stage.show(room);
+  byId('room-notice').textContent = room.notice ?? '';
+  byId('room-notice').hidden = !room.notice;
+  chat.setForHosts(Boolean(room.message_disabled) && !client.isHost);
+  tools.showSettings(room);
   byId('audience-count').textContent = String(room.audience_count);
-  showSeats(room, { sit: takeSeat, kick: (userid) => client.kickFromSeat(userid) });
+  showSeats(room, { sit: takeSeat, mustApply: requests.mustApply, items: (seat) => tools.seatItems(seat) });
   showControls(room);
+}
+
+function hear(messages) {
+  names.learn(messages);
+  chat.add(messages);
+}
+
+function showAdmins({ admins, userid }) {
+  if (userid !== client.userid) return;
+  toast(say(admins.includes(userid) ? 'you_are_admin' : 'you_are_no_admin'));
+  quietly(requests.refresh());
+}
+
+function showMuted(mute) {
+  tools.muted(mute);
+  if (mute.userid !== client.userid) return;
+  chat.setMuted(mute.until);
+  if (mute.until <= Date.now() / 1000) toast(say('chat_unmuted'));
 }
 
 function showControls(room) {
@@ -107,6 +175,7 @@ function showControls(room) {
   for (const id of ['mute-mic', 'mute-cam', 'devices']) byId(id).hidden = !isSeated;
   byId('take-seat').hidden = client.isOwner && isSeated;
   byId('take-seat').querySelector('span').textContent = say(isSeated ? 'leave_seat' : 'take_seat');
+  requests.draw();
   byId('leave').querySelector('span').textContent = say(client.isOwner ? 'end_live' : 'leave');
 }
 
@@ -117,6 +186,7 @@ function showState({ state, error }) {
   if (state === 'connected' && client.room) {
     leaveStageIfUnseated('left_stage');
     audience.changed();
+    catchUp();
   }
   if (state === 'closed' && error && stage) end('refused_title', error.message, { canRetry: true });
 }
@@ -170,7 +240,7 @@ function prepare() {
   const onClick = (id, action) => byId(id).addEventListener('click', guarded(action));
   onClick('mute-mic', () => media.toggle('audio'));
   onClick('mute-cam', () => media.toggle('video'));
-  onClick('take-seat', () => (client.isSeated ? leaveSeat() : takeSeat()));
+  onClick('take-seat', pressSeat);
   onClick('audio-only', toggleAudioOnly);
   onClick('leave', leave);
   onClick('share', share);
@@ -181,6 +251,17 @@ function prepare() {
   addEventListener('pagehide', () => media.stop());
   // A page that comes back from the browser's cache has closed its connections when it went.
   addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
+}
+
+function pressSeat() {
+  if (client.isSeated) return leaveSeat();
+  return requests.own || requests.mustApply ? requests.toggle() : takeSeat();
+}
+
+/** A host has given a seat; the news of the seat itself may come a moment later. */
+async function givenSeat() {
+  awaitsSeat = !client.isSeated;
+  if (!awaitsSeat) await goOnStage();
 }
 
 async function takeSeat(index) {
@@ -208,10 +289,6 @@ async function leave() {
   if (!await confirmed('end_live', say('end_live_question'), say('end_live_explained'))) return;
   await client.dismissRoom();
   end('ended_title', say('ended_by_you'));
-}
-
-async function askToKick({ userid, name }) {
-  if (await confirmed('remove', say('kick_question', { name }), say('kick_explained'))) await client.kickFromRoom(userid);
 }
 
 async function share() {
@@ -256,6 +333,8 @@ function end(title, reason, { canRetry = false } = {}) {
   media.stop();
   client.close();
   stage?.clear();
+  for (const part of [chat, likes, gifts, requests]) part.stop();
+  closeMenu();
   byId('toasts').replaceChildren();
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close('no');
   document.body.classList.add('over');

@@ -42,7 +42,22 @@ function withConnected(room, userid, connected) {
   return { ...room, seats: room.seats.map((seat) => (seat.userid === userid ? { ...seat, connected } : seat)) };
 }
 
+function withAdmins(room, admins) {
+  const isAdmin = admins.includes(room.self.userid);
+  const role = room.self.role === 'owner' ? 'owner' : isAdmin ? 'admin' : 'audience';
+  return { ...room, admins, self: { ...room.self, role } };
+}
+
+/** What `room.updated` may change, whatever else it carries. */
+const INFO = ['name', 'cover', 'notice', 'category', 'is_public', 'message_disabled', 'seat_mode'];
+
+function withInfo(room, params) {
+  return { ...room, ...Object.fromEntries(INFO.filter((key) => key in params).map((key) => [key, params[key]])) };
+}
+
 const changes = {
+  'room.updated': withInfo,
+  'room.admins': (room, params) => withAdmins(room, params.admins),
   'room.member_entered': (room, params) => ({
     ...room, audience_count: params.audience_count, member_count: params.audience_count + 1 }),
   'room.member_left': (room, params) => ({

@@ -20,7 +20,8 @@ function tilesOf(room) {
   const nameOf = (userid) => seated.find((seat) => seat.userid === userid)?.name || userid;
   return [
     ...screens.map(({ userid }) => screenTile(userid, nameOf(userid))),
-    ...seated.map(({ userid, name, connected }) => cameraTile(userid, name || userid, connected)),
+    ...seated.map((seat) => cameraTile(seat.userid, seat.name || seat.userid, seat.connected, {
+      audio: Boolean(seat.audio_locked), video: Boolean(seat.video_locked) })),
     ...others.map(({ userid }) => cameraTile(userid, userid, true)),
   ];
 }
@@ -29,8 +30,9 @@ function screenTile(userid, name) {
   return { key: `${userid}/screen`, userid, source: 'screen', name: say('screen_of', { name }), connected: true };
 }
 
-function cameraTile(userid, name, connected) {
-  return { key: userid, userid, source: 'camera', name, connected };
+/** `closed`: what the hosts let nobody hear or see from that seat. */
+function cameraTile(userid, name, connected, closed = { audio: false, video: false }) {
+  return { key: userid, userid, source: 'camera', name, connected, closed };
 }
 
 /** Draws connection quality as four bars. */
@@ -143,7 +145,8 @@ export class Stage {
     const isOwn = facts.userid === this.#self;
     const track = isOwn && facts.source === 'camera' ? this.#ownTrack : this.#receivedTrack(facts);
     const published = this.#publicationOf(facts, facts.source);
-    const isDark = published?.muted || (isOwn ? !track?.enabled : published?.blocked);
+    const isClosed = facts.source === 'camera' && facts.closed.video;
+    const isDark = isClosed || published?.muted || (isOwn ? !track?.enabled : published?.blocked);
     setPicture(tile, track, !track || Boolean(isDark));
     tile.querySelector('.tile-name').textContent = isOwn ? say('you', { name: facts.name }) : facts.name;
     tile.querySelector('.tile-muted').hidden = !this.#isSilent(facts);
@@ -205,6 +208,7 @@ export class Stage {
 
   #isSilent(facts) {
     if (facts.source !== 'camera') return false;
+    if (facts.closed.audio) return true;
     const microphone = this.#publicationOf(facts, 'microphone');
     return !microphone || microphone.muted;
   }

@@ -324,3 +324,84 @@ async def test_an_offer_that_cannot_be_used_asks_for_a_fresh_one(page: Page) -> 
 async def test_figures(page: Page, expression: str, expected: Any) -> None:
     script = f"async () => {{ const m = await import('/web/backoff.js'); return {expression}; }}"
     assert await page.evaluate(script) == expected
+
+
+async def test_admins_and_rules_of_a_room_follow_notifications(page: Page, server: Server) -> None:
+    room: dict[str, Any] = {**ROOM, "admins": [], "notice": "", "seat_mode": "free", "message_disabled": False}
+    room["self"] = {**room["self"], "userid": "bob", "role": "audience", "seat": None}
+    server.answers["room.enter"] = room
+    await page.evaluate(CONNECT)
+    await page.evaluate("client.enterRoom('r1')")
+    assert await page.evaluate("client.isHost") is False
+    server.notify("room.admins", {"admins": ["bob"], "userid": "bob", "by": "ann"})
+    server.notify("room.updated", {"notice": "Be kind.", "seat_mode": "apply", "by": "ann"})
+    await until(page, "client.room.seat_mode === 'apply'")
+    facts = await page.evaluate("[client.isHost, client.isOwner, client.room.notice, 'by' in client.room]")
+    assert facts == [True, False, "Be kind.", False]
+    server.notify("room.admins", {"admins": [], "userid": "bob", "by": "ann"})
+    await until(page, "!client.isHost")
+
+
+async def test_each_message_is_shown_once_and_in_order(page: Page) -> None:
+    batches = await page.evaluate("""async () => {
+      const { MessageFeed } = await import('/web/message_feed.js');
+      const batches = [];
+      const feed = new MessageFeed((messages) => batches.push(messages.map(({ sequence }) => sequence)), 50);
+      const add = (...numbers) => feed.add(numbers.map((sequence) => ({ sequence })));
+      const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      add(2);
+      add(1, 2);
+      await wait(100);
+      add(2, 1);
+      add(4, 3);
+      add(...Array.from({ length: 600 }, (_, index) => index + 4));
+      await wait(100);
+      return [batches[0], batches.length, batches[1].length, batches[1][0], batches[1].at(-1)];
+    }""")
+    assert batches == [[1, 2], 2, 500, 104, 603]
+
+
+async def test_the_first_like_is_sent_at_once_and_the_next_ones_together(page: Page) -> None:
+    sent = await page.evaluate("""async () => {
+      const { LikeCounter } = await import('/web/like_counter.js');
+      const sent = [];
+      const counter = new LikeCounter((count) => { sent.push(count); }, 60);
+      const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      for (let n = 0; n < 4; n += 1) counter.tap();
+      const atOnce = [...sent];
+      await wait(200);
+      counter.tap();
+      return [atOnce, sent];
+    }""")
+    assert sent == [[1], [1, 3, 1]]
+
+
+async def test_a_gift_that_got_no_answer_is_sent_again_with_the_same_id(page: Page) -> None:
+    outcome = await page.evaluate("""async () => {
+      const { makeId, sendUntilAnswered } = await import('/web/send_once.js');
+      const tried = async (...answers) => {
+        let count = 0;
+        const send = async () => {
+          const name = answers[count++];
+          if (name !== 'fine') throw Object.assign(new Error(), { name });
+          return name;
+        };
+        return [await sendUntilAnswered(send).catch((error) => error.name), count];
+      };
+      const id = makeId();
+      return [
+        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id), id !== makeId(),
+        await tried('timeout', 'fine'), await tried('no_such_gift'), await tried('timeout', 'timeout', 'timeout'),
+      ];
+    }""")
+    assert outcome == [True, True, ["fine", 2], ["no_such_gift", 1], ["timeout", 3]]
+
+
+async def test_one_sending_of_a_gift_keeps_its_id(page: Page, server: Server) -> None:
+    server.answers["gift.send"] = {"send_id": "s", "gift_id": "rose", "count": 2, "coins": 10, "number": 1}
+    await page.evaluate(CONNECT)
+    await page.evaluate("client.sendGift({gift_id: 'rose', count: 2})")
+    method, params = server.asked[-1]
+    assert method == "gift.send"
+    assert len(params.pop("send_id")) == 36
+    assert params == {"gift_id": "rose", "count": 2, "receivers": []}

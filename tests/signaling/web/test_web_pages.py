@@ -60,6 +60,21 @@ def test_words_that_are_used_exist_and_those_that_exist_are_used() -> None:
     assert not unused, unused
 
 
+def test_every_language_has_every_sentence_with_the_same_facts() -> None:
+    text = (WEB / "words.js").read_text("utf-8")
+    tables = {
+        name: dict(re.findall(r"^  '?(\w+)'?: ((?:'[^']*'|\s+|\+)+),$", body, re.MULTILINE))
+        for name, body in re.findall(r"^const (\w\w) = \{\n(.*?)^\};", text, re.MULTILINE | re.DOTALL)
+    }
+    facts = {
+        name: {key: sorted(re.findall(r"\{\w+\}", sentence)) for key, sentence in table.items()}
+        for name, table in tables.items()
+    }
+    assert facts.keys() == {"en", "zh"}
+    assert len(facts["en"]) > 100
+    assert facts["zh"] == facts["en"]
+
+
 def test_icons_that_are_used_exist() -> None:
     known = set(re.findall(r"^  '?([\w-]+)'?: \['M", (WEB / "icons.js").read_text("utf-8"), re.MULTILINE))
     used = set(re.findall(r'data-icon="([\w-]+)"', read(PAGES)))
