@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
+from aiortc import RTCPeerConnection
+from aiortc.mediastreams import AudioStreamTrack
 from stage import Member, NodeProcess, Told, wait_for
 
 from signaling import usersig
@@ -185,6 +188,24 @@ async def test_a_room_waits_for_its_owner(office: Office) -> None:
     await office.done("create_room", RoomInfo={"RoomId": "mine"})
     assert (await office.told("get_room_info", RoomId="mine"))["RoomInfo"]["Owner_Account"] == "administrator"
     await olga.close()
+
+
+async def test_the_owner_may_come_by_whip(office: Office) -> None:
+    await office.done("create_room", RoomInfo={"RoomId": "r", "Owner_Account": "olga"})
+    anna = await office.member("anna", "r")
+    publisher = RTCPeerConnection()
+    publisher.addTransceiver(AudioStreamTrack(), direction="sendonly")
+    await publisher.setLocalDescription(await publisher.createOffer())
+    headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {office.signature('olga')}"}
+
+    async with aiohttp.ClientSession(headers=headers) as http:
+        offer = publisher.localDescription.sdp
+        async with http.post(f"{office.node.url}whip/r", data=offer) as response:
+            assert response.status == 201
+
+    assert (await anna.event("publication.added"))["publication"]["userid"] == "olga"
+    await publisher.close()
+    await anna.close()
 
 
 async def test_metadata_as_documented(office: Office) -> None:

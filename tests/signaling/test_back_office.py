@@ -18,6 +18,7 @@ from signaling.back_office.openapi import document
 from signaling.back_office.rates import Rates
 from signaling.back_office.table import TABLE
 from signaling.identity import Identities
+from signaling.settings import Settings, SettingsError
 
 APP, SECRET, NOW = 1400000001, "0123456789abcdef", 1_800_000_000.0
 
@@ -182,6 +183,14 @@ def test_the_buckets_of_apps_and_commands_are_apart() -> None:
     assert rates.take(AppId(2), "list", 10, 5.0)
     assert [rates.take(AppId(1), "list", 10, 5.25) for _ in range(3)] == [True, True, False]
     assert not rates.take(AppId(1), "list", 10, 4.0), "a clock set back fills nothing"
+
+
+def test_who_may_call_is_set_at_the_start() -> None:
+    assert Settings().admins == ("administrator",)
+    assert Settings(admins=("administrator", "boss-2")).admins == ("administrator", "boss-2")
+    for admins in ((), ("no name",), ("administrator", "")):
+        with pytest.raises(SettingsError, match="admins"):
+            Settings(admins=admins)
 
 
 def test_every_public_command_is_in_the_table() -> None:
