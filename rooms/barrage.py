@@ -137,17 +137,17 @@ class Barrage:
 
     def tell(
         self, kind: MessageKind, sender: UserId, name: str, now: float, *,
-        text: str = "", business_id: str = "", data: str = "",
+        text: str = "", extension: str = "", business_id: str = "", data: str = "",
     ) -> Message | None:  # fmt: skip
-        """What the server says of itself (a gift, a word of the system, likes, an entering); None: it was shed.
+        """What the server says (a gift, a word of the system, likes, an entering, a user's words); None: it was shed.
 
         Nobody sent it who could be told to wait, so shedding is no refusal. Raises 100002 for what does not fit.
         """
-        refuse_faults(text_fault("A text", text, MAX_TEXT))
+        refuse_faults(text_fault("A text", text, MAX_TEXT), text_fault("A text's extension", extension, MAX_EXTENSION))
         self._check_custom(business_id, data)
         if not self._find_room(kind, now):
             return None
-        return self._pass(kind, sender, name, now, text=text, business_id=business_id, data=data)
+        return self._pass(kind, sender, name, now, text=text, extension=extension, business_id=business_id, data=data)
 
     def recent(self) -> tuple[Message, ...]:
         """The last messages, oldest first."""

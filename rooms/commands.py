@@ -120,6 +120,8 @@ class TakeSeat:
     """Who sits down."""
     index: int | None
     """On which seat, from 0; None: the first free one."""
+    picked: bool = False
+    """The server wishes it: nobody has to apply then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,13 @@ class UpdateRoom:
     is_public: bool | None = None
     message_disabled: bool | None = None
     seat_mode: SeatMode | None = None
+    background: str | None = None
+    """At most 200 bytes."""
+    activity_status: int | None = None
+    seat_template: str | None = None
+    seat_enabled: bool | None = None
+    unlimited: bool | None = None
+    keep_owner_on_seat: bool | None = None
 
     def __post_init__(self) -> None:
         refuse_faults(
@@ -273,6 +282,8 @@ class UpdateRoom:
             "A room's name is not empty." if self.name == "" else None,
             text_fault("A cover", self.cover or "", MAX_COVER),
             text_fault("A notice", self.notice or "", MAX_NOTICE),
+            text_fault("A background", self.background or "", MAX_COVER),
+            text_fault("A template of seats", self.seat_template or "", MAX_NAME),
             f"A room has at most {MAX_CATEGORIES} categories." if len(self.category or ()) > MAX_CATEGORIES else None,
         )
 

@@ -403,6 +403,11 @@ class GiftBook:
         """Sendings that are known again."""
         return len(self._pending) + len(self._settled)
 
+    @property
+    def last(self) -> int:
+        """The number of the gift that was given last; 0 before the first."""
+        return self._last
+
     def begin(
         self, send_id: str, sender: UserId, gift: Gift, count: int, receivers: tuple[UserId, ...], now: float
     ) -> Sending:

@@ -32,7 +32,7 @@ from rooms.events import (
     SeatRequestEnded,
     SeatsChanged,
 )
-from rooms.gifts import CatalogueView, Gift, Sending
+from rooms.gifts import CatalogueView, CategoryView, Gift, GiftCatalogue, GiftCategory, Naming, Sending
 from rooms.ids import RoomId, UserId
 from rooms.registry import Rooms, RoomTimes
 from rooms.requests import Outcome
@@ -42,8 +42,8 @@ from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode
 
 __all__ = [
     "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
-    "CatalogueView", "Gift", "Message", "MessageKind", "MovePolicy", "Outcome", "RoomStatistic", "SeatRequest",
-    "Sending", "UpdateRoom",
+    "CatalogueView", "CategoryView", "Gift", "GiftCatalogue", "GiftCategory", "Message", "MessageKind", "MovePolicy",
+    "Naming", "Outcome", "RoomStatistic", "SeatRequest", "Sending", "UpdateRoom",
     "MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView",
     "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "LikesCounted", "MemberBanned",
     "MemberDropped", "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "MessageSent", "MetadataChanged",

@@ -254,6 +254,16 @@ class Rooms:
             self._change(home, command, taken)
             return home.room.view().seats
 
+    async def pick_for_seat(self, app: AppId, room_id: str, user: UserId, index: int | None) -> tuple[SeatView, ...]:
+        """Seats a member at the server's wish, where it would have to apply, too; raises what `take_seat` raises."""
+        command = TakeSeat(user, index, picked=True)
+        async with self._home(app, room_id) as home:
+            home.room.check(command, self._clock())
+            await self._entitlements.require(app, Feature.CO_GUEST)
+            taken = await self._leases.ask(home.book, (Gauge.SEATS, user))
+            self._change(home, command, taken)
+            return home.room.view().seats
+
     async def leave_seat(self, app: AppId, room_id: str, user: UserId) -> tuple[SeatView, ...]:
         """Makes `user` stand up; all seats afterwards. Raises 100004, 100005, 100206, and 100006 for the owner."""
         async with self._home(app, room_id) as home:

@@ -10,7 +10,7 @@ Pure: commands and `now` (Unix seconds) in, events or refusals out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from rooms.co_guests import APPLICATION, INVITATION, CoGuests, SeatRequest
 from rooms.commands import (
@@ -117,8 +117,8 @@ class Room:
             case Kick(by=by, user=user):
                 self.members.get(user)
                 self._check_target(by, user, "be kicked")
-            case TakeSeat(by=by, index=index):
-                if self._role(by) is Role.AUDIENCE and self.info.seat_mode is SeatMode.APPLY:
+            case TakeSeat(by=by, index=index, picked=picked):
+                if not picked and self._role(by) is Role.AUDIENCE and self.info.seat_mode is SeatMode.APPLY:
                     raise needs_application()
                 self.seats.choose(by, index)
             case LeaveSeat(by=by):
@@ -222,7 +222,7 @@ class Room:
     def _check_move(self, move: MoveSeat) -> None:
         if move.by is not None and move.by != move.user:
             self._check_target(move.by, move.user, "be moved from its seat")
-        elif self._role_of(move.user) is Role.AUDIENCE and self.info.seat_mode is SeatMode.APPLY:
+        elif move.by and self._role_of(move.user) is Role.AUDIENCE and self.info.seat_mode is SeatMode.APPLY:
             raise needs_application()
         self.seats.check_move(move.user, move.index, move.policy)
         there = self.seats[move.index].user
@@ -326,8 +326,8 @@ class Room:
         return [*left, MemberBanned(self.app, self.room_id, now, user, until, by)]
 
     def _update(self, update: UpdateRoom, now: float) -> list[RoomEvent]:
-        fields = ("name", "cover", "notice", "category", "is_public", "message_disabled", "seat_mode")
-        changed = {field: value for field in fields if (value := getattr(update, field)) is not None}
+        names = (field.name for field in fields(self.info))
+        changed = {name: value for name in names if (value := getattr(update, name)) is not None}
         info = replace(self.info, **changed)
         if info == self.info:
             return []
@@ -370,7 +370,7 @@ class Room:
     def view(self) -> RoomView:
         return RoomView(
             self.app, self.room_id, self.owner, self.created_at, tuple(self._seat_views()), self.audience_count,
-            len(self.members), self.info, self.moderation.admins,
+            len(self.members), self.info, self.moderation.admins, self.max_members,
         )  # fmt: skip
 
     def card(self) -> RoomCard:

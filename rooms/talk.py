@@ -14,10 +14,11 @@ from billing.interface import Entitlements, Feature
 from rooms.barrage import Message, MessageKind
 from rooms.errors import no_such_room
 from rooms.events import LikesCounted, MessageSent, MetadataChanged, RoomEvent
-from rooms.gifts import CatalogueView, GiftCatalogue, Sending
-from rooms.ids import AppId, RoomId, UserId
+from rooms.gifts import CatalogueView, GiftCatalogue, GiftTotals, SenderTotals, Sending
+from rooms.ids import AppId, RoomId, UserId, refuse_faults, user_id_fault
 from rooms.room import Room
 from rooms.room_statistic import RoomStatistic
+from rooms.talk_errors import too_frequent
 
 __all__ = ["GiftGate", "Talk"]
 
@@ -60,6 +61,17 @@ class Talk:
         room.check_voice(user, now)
         name = room.member(user).name
         return self._sent(room, room.talk.barrage.send_custom(user, name, business_id, data, now))
+
+    def say_for(self, app: AppId, room_id: str, sender: UserId, text: str, extension: str = "") -> Message:
+        """The server lets `sender` say a text, who need not be here, and may be muted. Raises 100002, 100004, 100012.
+
+        Only the limit of the whole room holds: it is for everybody's sake."""
+        refuse_faults("A text is not blank." if not text.strip() else None)
+        return self._said_for(app, room_id, MessageKind.TEXT, sender, text=text, extension=extension)
+
+    def say_custom_for(self, app: AppId, room_id: str, sender: UserId, business_id: str, data: str) -> Message:
+        """The same for a message of the app's own kind."""
+        return self._said_for(app, room_id, MessageKind.CUSTOM, sender, business_id=business_id, data=data)
 
     def recent(self, app: AppId, room_id: str, user: UserId) -> tuple[Message, ...]:
         """What was said last, oldest first, for newcomers. Raises 100004, 100005."""
@@ -106,7 +118,27 @@ class Talk:
         """
         await self._entitlements.require(app, Feature.GIFT)
         room = self._find(app, room_id)
-        name, book = room.member(user).name, room.talk.gifts
+        room.member(user)
+        return await self._give(room, user, gift_id, count, send_id, receivers)
+
+    async def send_gift_for(
+        self, app: AppId, room_id: str, sender: UserId, *, gift_id: str, count: int, send_id: str,
+        receivers: tuple[UserId, ...] = (),
+    ) -> Sending:  # fmt: skip
+        """The server lets `sender` give a gift, who need not be here; raises what `send_gift` raises but 100005."""
+        refuse_faults(user_id_fault(sender))
+        await self._entitlements.require(app, Feature.GIFT)
+        return await self._give(self._find(app, room_id), sender, gift_id, count, send_id, receivers)
+
+    def gift_totals(self, app: AppId, room_id: str, sender: UserId) -> tuple[SenderTotals, GiftTotals, int]:
+        """What `sender` gave, what all gave, and the number of the last gift. Raises 100004."""
+        book = self._find(app, room_id).talk.gifts
+        return book.totals_of(sender), book.totals(), book.last
+
+    async def _give(
+        self, room: Room, user: UserId, gift_id: str, count: int, send_id: str, receivers: tuple[UserId, ...]
+    ) -> Sending:
+        app, book, name = room.app, room.talk.gifts, _name_of(room, user)
         sending = book.begin(send_id, user, self.catalogue(app).get(gift_id), count, receivers, self._clock())
         if sending.settled:
             return sending
@@ -156,10 +188,36 @@ class Talk:
             self._listener(MetadataChanged(room.app, room.room_id, self._clock(), changed, deleted, version))
         return version
 
+    def _said_for(
+        self, app: AppId, room_id: str, kind: MessageKind, sender: UserId, *,
+        text: str = "", extension: str = "", business_id: str = "", data: str = "",
+    ) -> Message:  # fmt: skip
+        refuse_faults(user_id_fault(sender))
+        room, now = self._find(app, room_id), self._clock()
+        said = room.talk.barrage.tell(
+            kind,
+            sender,
+            _name_of(room, sender),
+            now,
+            text=text,
+            extension=extension,
+            business_id=business_id,
+            data=data,
+        )
+        if said is None:
+            raise too_frequent("Too much is being said in this room; the message was not sent.")
+        return self._sent(room, said)
+
     def _sent(self, room: Room, message: Message) -> Message:
         room.talk.figures.note_message()
         self._listener(MessageSent(room.app, room.room_id, message.at, message))
         return message
+
+
+def _name_of(room: Room, user: UserId) -> str:
+    """The display name of a member; of others, who have none here, the id."""
+    member = room.members.find(user)
+    return member.name if member is not None else str(user)
 
 
 def _gift_data(given: Sending) -> str:

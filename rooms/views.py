@@ -39,6 +39,15 @@ class RoomInfo:
     message_disabled: bool = False
     """Only the owner and admins may write."""
     seat_mode: SeatMode = SeatMode.FREE
+    background: str = ""
+    """URL of a picture, or empty. This and the rest only a back office says, for others to read; nothing follows."""
+    activity_status: int = 0
+    """A number whose meaning is the app's."""
+    seat_template: str = ""
+    """The name of a layout of seats, or empty."""
+    seat_enabled: bool = True
+    unlimited: bool = False
+    keep_owner_on_seat: bool = True
 
 
 class Role(StrEnum):
@@ -111,6 +120,8 @@ class RoomView:
     """What its owner says of it, and its rules."""
     admins: tuple[UserId, ...] = ()
     """In the order in which they became it, whether they are here or not."""
+    max_members: int | None = None
+    """The room's own limit, the owner included; None: only the edition's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from media.sfu import Sfu
 from rooms.gifts import Gift
 from rooms.registry import Rooms
 from signaling.addresses import listen, media_hosts, url
+from signaling.back_office.frame import BackOffice
 from signaling.calls import Calls
 from signaling.conductor import Conductor
 from signaling.front_door import FrontDoor
@@ -104,7 +105,11 @@ async def node(
         calls = Calls(rooms, billing, billing, identities, stays, conductor)
         sockets = Sockets(calls, rooms, conductor, requests_per_second=settings.requests_per_second, clock=monotonic)
         whip = Whip(rooms, billing, identities, stays, conductor)
-        api = HttpApi(billing, identities, operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall)
+        api = HttpApi(
+            billing, identities,
+            operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall, admins=settings.admins,
+        )  # fmt: skip
+        office = BackOffice(rooms, identities, admins=settings.admins, clock=monotonic)
         health = Health(
             {
                 "media": sfu.statistics,
@@ -120,7 +125,7 @@ async def node(
             {"fan_out": sfu.fan_out_twin},
         )
 
-        site = _application(sockets, whip, api, health)
+        site = _application(sockets, whip, api, office, health)
         runner = web.AppRunner(site, access_log=None, shutdown_timeout=2)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -192,10 +197,10 @@ def _lay_out_gifts(rooms: Rooms, app: AppId) -> None:
         catalogue.set_language(identifier, "zh", chinese, "")
 
 
-def _application(sockets: Sockets, whip: Whip, api: HttpApi, health: Health) -> web.Application:
+def _application(sockets: Sockets, whip: Whip, api: HttpApi, office: BackOffice, health: Health) -> web.Application:
     application = web.Application(client_max_size=256 * 1024)
     application.router.add_get("/ws", sockets.handle)
-    application.add_routes([*whip.routes(), *api.routes(), *health.routes()])
+    application.add_routes([*whip.routes(), *api.routes(), *office.routes(), *health.routes()])
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         for name, value in HEADERS.items():

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
@@ -84,13 +84,15 @@ class HttpApi:
         operator_key: str,
         demo_app: AppId | None,
         clock: Callable[[], float],
+        admins: Collection[str] = (ADMINISTRATOR,),
     ) -> None:
-        """`demo_app` is None in production: then nobody is given credentials."""
+        """`demo_app` is None in production: then nobody is given credentials. `admins` never are."""
         self._books = books
         self._identities = identities
         self._operator_key = operator_key
         self._demo_app = demo_app
         self._clock = clock
+        self._admins = {*admins, ADMINISTRATOR}
         self._web = Path(str(files("signaling"))) / "web"
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -121,8 +123,8 @@ class HttpApi:
         user = request.query.get("userid", "")
         if not (0 < len(user) <= 32 and user.isascii() and user.replace("-", "_").replace("_", "a").isalnum()):
             raise bad_parameter("userid has 1 to 32 letters, digits, _ or -.")
-        if user == ADMINISTRATOR:
-            raise bad_parameter("That user is the administrator's.")
+        if user in self._admins:
+            raise bad_parameter("That user is an administrator.")
         secret = await self._books.app_secret(self._demo_app)
         signature = usersig.make(self._demo_app, secret, user, DEMO_EXPIRE, self._clock())
         return web.json_response({"sdkappid": self._demo_app, "userid": user, "usersig": signature})

@@ -5,11 +5,14 @@ Pure: values in, values out.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
 __all__ = ["Settings", "SettingsError"]
+
+_USER = re.compile(r"[A-Za-z0-9_\-]{1,32}")
 
 
 class SettingsError(ValueError):
@@ -30,6 +33,8 @@ class Settings:
     """Addresses that browsers are told instead of `host`, for a node behind address translation."""
     production: bool = False
     """Turns the demo page's credentials off."""
+    admins: tuple[str, ...] = ("administrator",)
+    """The users of every app who may call its back office; the demo gives nobody their credentials."""
     requests_per_second: int = 30
     """Of one WebSocket connection; above that a request is answered -2."""
 
@@ -57,6 +62,8 @@ class Settings:
             faults.append("announce: an unspecified address cannot be reached")
         if self.media_over not in ("udp", "tcp", "both"):
             faults.append(f"media-over: {self.media_over!r} is none of udp, tcp, both")
+        if not self.admins or not all(_USER.fullmatch(user) for user in self.admins):
+            faults.append("admins: user ids have 1 to 32 letters, digits, _ or -, and there is at least one")
         if self.loudest < 0:
             faults.append(f"loudest: {self.loudest} is below 0")
         if self.fan_out not in ("auto", "pure", "compiled"):

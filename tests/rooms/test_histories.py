@@ -50,6 +50,7 @@ wish = st.one_of(
     st.tuples(st.just("dismiss"), user, room),
     st.tuples(st.just("kick"), user, room, user),
     st.tuples(st.just("take_seat"), user, room, st.sampled_from([None, 0, 1, 2, 3])),
+    st.tuples(st.just("pick"), user, room, st.sampled_from([None, 0, 1, 2, 3])),
     st.tuples(st.just("leave_seat"), user, room),
     st.tuples(st.just("kick_from_seat"), user, room, user),
     st.tuples(st.just("lock"), user, room, st.sampled_from("0123"), st.sampled_from(["closed", "open"])),
@@ -177,6 +178,7 @@ class Histories(RuleBasedStateMachine):
             "dismiss": lambda: rooms.dismiss(APP, where, by),
             "kick": lambda: rooms.kick(APP, where, by, UserId(rest[0])),
             "take_seat": lambda: rooms.take_seat(APP, where, by, rest[0]),  # type: ignore[arg-type]
+            "pick": lambda: rooms.pick_for_seat(APP, where, by, rest[0]),  # type: ignore[arg-type]
             "leave_seat": lambda: rooms.leave_seat(APP, where, by),
             "kick_from_seat": lambda: rooms.kick_from_seat(APP, where, by, UserId(rest[0])),
             "lock": lambda: rooms.lock_seat(

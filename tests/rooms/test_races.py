@@ -205,6 +205,7 @@ WISHES: dict[str, Callable[[House], Awaitable[object]]] = {
     "owner leaves": lambda house: house.rooms.leave(APP, "r", OLGA),
     "kick": lambda house: house.rooms.kick(APP, "r", OLGA, ANNA),
     "take seat": lambda house: house.rooms.take_seat(APP, "r", UserId("ben"), None),
+    "pick for seat": lambda house: house.rooms.pick_for_seat(APP, "r", UserId("ben"), None),
     "leave seat": lambda house: house.rooms.leave_seat(APP, "r", ANNA),
     "kick from seat": lambda house: house.rooms.kick_from_seat(APP, "r", OLGA, ANNA),
     "drop": lambda house: house.drop("anna"),

@@ -1,0 +1,78 @@
+"""The refusals of the frame itself, with the public codes; what rooms and billing refuse passes through as it is.
+
+Pure: values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from signaling.errors import ProtocolError
+
+__all__ = [
+    "FRAME_CODES", "app_id_missing", "bad_account", "bad_app_id", "bad_body", "bad_query", "bad_signature",
+    "needs_admin", "not_json", "not_there_yet", "too_fast", "too_large", "unknown_command",
+]  # fmt: skip
+
+FRAME_CODES: Mapping[int, str] = {
+    60002: "The request is too large, or no HTTP that can be read.",
+    60003: "The body is no JSON, or empty.",
+    60004: "identifier is missing, or the UserSig is another account's or app's.",
+    60005: "usersig is missing, cannot be read, has expired, or was not made with this app's secret.",
+    60006: "There is no app with this sdkappid.",
+    60007: "Too many calls of this command within a second.",
+    60008: "The query does not fit: random is a 32-bit number, contenttype is json.",
+    60009: "There is no such service or command, or it is not there yet.",
+    60010: "The identifier is no administrator of the app.",
+    60012: "sdkappid is missing.",
+    100002: "A field is missing, of the wrong type, or means nothing.",
+}
+"""What the frame itself answers. Other codes are those of the member protocol."""
+
+
+def too_large() -> ProtocolError:
+    return ProtocolError(60002, "too_large", "The body is too large.")
+
+
+def not_json() -> ProtocolError:
+    return ProtocolError(60003, "not_json", "The body is not JSON, or empty.")
+
+
+def bad_account(sentence: str) -> ProtocolError:
+    return ProtocolError(60004, "bad_account", sentence)
+
+
+def bad_signature(sentence: str) -> ProtocolError:
+    return ProtocolError(60005, "bad_signature", sentence)
+
+
+def bad_app_id() -> ProtocolError:
+    return ProtocolError(60006, "unknown_app", "sdkappid is not the number of an app.")
+
+
+def too_fast(rate: int) -> ProtocolError:
+    return ProtocolError(60007, "too_fast", f"This command may be called {rate} times a second; wait a moment.")
+
+
+def bad_query(sentence: str) -> ProtocolError:
+    return ProtocolError(60008, "bad_query", sentence)
+
+
+def unknown_command(name: str) -> ProtocolError:
+    return ProtocolError(60009, "unknown_command", f"There is no command {name[:80]!r}.")
+
+
+def not_there_yet(name: str) -> ProtocolError:
+    return ProtocolError(60009, "not_there_yet", f"{name} is not there yet in this version of Tally.")
+
+
+def needs_admin(user: str) -> ProtocolError:
+    return ProtocolError(60010, "needs_admin", f"{user} is no administrator of this app.")
+
+
+def app_id_missing() -> ProtocolError:
+    return ProtocolError(60012, "app_id_missing", "sdkappid is missing in the URL.")
+
+
+def bad_body(detail: str) -> ProtocolError:
+    return ProtocolError(100002, "bad_parameter", f"The body does not fit: {detail}.")
