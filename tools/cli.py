@@ -103,6 +103,14 @@ def _sending(command: Callable[..., Any]) -> Callable[..., Any]:
     help="What browsers are told to send media over; with both they take UDP where it passes.",
 )
 @click.option(
+    "--admins",
+    default="administrator",
+    show_default=True,
+    envvar="TALLY_ADMINS",
+    metavar="USERIDS",
+    help="Who may use the back office (/v4) of any app, by its own UserSig; separated by commas.",
+)
+@click.option(
     "--loudest",
     default=0,
     show_default=True,
@@ -128,6 +136,7 @@ def serve(
     fan_out: str,
     segment_offload: bool,
     media_over: str,
+    admins: str,
     loudest: int,
     log_level: str,
 ) -> None:
@@ -146,6 +155,7 @@ def serve(
                 fan_out=fan_out,
                 segment_offload=segment_offload,
                 media_over=media_over,
+                admins=tuple(filter(None, map(str.strip, admins.split(",")))),
                 loudest=loudest,
             )
         )
