@@ -140,6 +140,9 @@ class Battles:
 
     # Looking
 
+    def __len__(self) -> int:
+        return len(self._battles)
+
     def get(self, battle_id: str) -> Battle:
         """Raises 100411."""
         battle = self._battles.get(battle_id)
