@@ -1,4 +1,4 @@
-"""Battles (PK): linked rooms compete for points that the app's own server gives, for a fixed time.
+"""Battles (PK): linked rooms compete for points, for a fixed time. What gives points is not known here.
 
     waiting      the called rooms have to answer; left out when no answer is needed
     running      scores may change

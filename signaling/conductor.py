@@ -272,10 +272,12 @@ class Conductor:
                 self._tell_everybody(event, "battle.punishment_ended", {"battle_id": event.battle_id})
 
     def _tell_everybody(self, event: AllianceEvent, method: str, params: Mapping[str, Any]) -> None:
-        """In rounds: scores change all the time, and nothing else of a battle shall overtake them."""
+        """In rounds: scores change all the time, and nothing else of a battle shall overtake them. A room that is over
+        has no more rounds: another one may get its id."""
         text = notification(method, params)
         for room in event.rooms:
-            self._rounds.tell((event.app, room), text)
+            if self._linked.is_there(event.app, room):
+                self._rounds.tell((event.app, room), text)
 
     def _link_changed(
         self, event: LinkChanged | LinkEnded, members: Sequence[RoomId], method: str, params: Mapping[str, Any]

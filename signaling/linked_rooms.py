@@ -29,6 +29,9 @@ class LinkedRooms:
         """The room is over; its link ends by an event of its own."""
         self._owners.pop((app, room), None)
 
+    def is_there(self, app: AppId, room: RoomId) -> bool:
+        return (app, room) in self._owners
+
     def is_owner(self, app: AppId, room: RoomId, user: UserId) -> bool:
         return self._owners.get((app, room)) == user
 
