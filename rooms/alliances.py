@@ -217,7 +217,9 @@ class Alliances:
     # Steps
 
     def _of(self, app: AppId) -> _App:
-        return self._apps.setdefault(app, _App(app, self._punishment_s))
+        if app not in self._apps:
+            self._apps[app] = _App(app, self._punishment_s)
+        return self._apps[app]
 
     def _known(self, app: AppId) -> _App:
         """For battles by their name, which the app may have none of. Raises 100411."""

@@ -292,18 +292,19 @@ class Conductor:
 
     def _show(self, app: AppId, seen: RoomId, rooms: Sequence[RoomId]) -> None:
         """Tells `rooms` what the owner of `seen` publishes."""
-        for stay in self._owner_of(app, seen):
-            for view in filter(_is_stream, stay.announced.values()):
-                added = {"publication": self.publication(stay, view)}
-                self._push_to(app, rooms, notification("publication.added", added))
+        for stay, view in self._of_owner(app, seen):
+            added = {"publication": self.publication(stay, view)}
+            self._push_to(app, rooms, notification("publication.added", added))
 
     def _take_away(self, app: AppId, seen: RoomId, rooms: Sequence[RoomId]) -> None:
-        for stay in self._owner_of(app, seen):
-            for view in filter(_is_stream, stay.announced.values()):
-                self._push_to(app, rooms, notification("publication.removed", _removed(stay, view)))
+        """Tells `rooms` that they receive it no more; an owner whose room is over has ended it before."""
+        for stay, view in self._of_owner(app, seen):
+            self._push_to(app, rooms, notification("publication.removed", _removed(stay, view)))
 
-    def _owner_of(self, app: AppId, room: RoomId) -> list[Stay]:
-        return [stay for stay in self._stays.of_room(app, room) if self._linked.is_owner(app, room, stay.user)]
+    def _of_owner(self, app: AppId, room: RoomId) -> list[tuple[Stay, PublicationView]]:
+        owner = self._linked.owner(app, room)
+        stay = None if owner is None else self._stays.get(app, room, owner)
+        return [] if stay is None else [(stay, view) for view in stay.announced.values() if _is_stream(view)]
 
     # Events of media
 

@@ -32,8 +32,12 @@ class LinkedRooms:
     def is_there(self, app: AppId, room: RoomId) -> bool:
         return (app, room) in self._owners
 
+    def owner(self, app: AppId, room: RoomId) -> UserId | None:
+        """None when the room is over."""
+        return self._owners.get((app, room))
+
     def is_owner(self, app: AppId, room: RoomId, user: UserId) -> bool:
-        return self._owners.get((app, room)) == user
+        return self.owner(app, room) == user
 
     def others(self, app: AppId, room: RoomId) -> tuple[RoomId, ...]:
         """The rooms that are linked with `room`, in the order of joining."""
@@ -41,7 +45,7 @@ class LinkedRooms:
 
     def owners(self, app: AppId, room: RoomId) -> list[tuple[RoomId, UserId]]:
         """Those rooms with their owners."""
-        found = ((each, self._owners.get((app, each))) for each in self.others(app, room))
+        found = ((each, self.owner(app, each)) for each in self.others(app, room))
         return [(each, owner) for each, owner in found if owner is not None]
 
     def change(
