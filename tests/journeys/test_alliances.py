@@ -170,6 +170,9 @@ async def test_the_audience_hears_the_owner_of_the_linked_room(node: NodeProcess
     room = await newcomer.call("room.enter", room_id="b")
     assert [(each["room_id"], each["userid"]) for each in room["publications"]] == [("a", "olga")]
     await newcomer.close()
+    await olga.call("media.mute", publication_id=added["publication_id"], muted=True)
+    muted = (await ben.event("publication.changed"))["publication"]
+    assert (muted["room_id"], muted["muted"]) == ("a", True)
 
     ben.events.clear()
     await paul.call("link.exit")
@@ -182,6 +185,12 @@ async def test_the_audience_hears_the_owner_of_the_linked_room(node: NodeProcess
     assert await received() == before
 
     await link(paul, olga, "a")
+    assert (await ben.event("publication.added"))["publication"]["muted"]
+    await olga.call("media.unpublish")
+    await ben.event("publication.removed")
+    ben.events.clear()
+    await olga.publish()
+    assert (await ben.event("publication.added"))["publication"]["userid"] == "olga"
     ben.events.clear()
     await olga.call("room.dismiss")
     assert (await ben.event("publication.removed"))["userid"] == "olga"
