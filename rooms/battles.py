@@ -1,4 +1,4 @@
-"""Battles (PK): linked rooms compete for points that the app's own server gives, for a fixed time.
+"""Battles (PK): linked rooms compete for points, for a fixed time. What gives points is not known here.
 
     waiting      the called rooms have to answer; left out when no answer is needed
     running      scores may change
@@ -139,6 +139,9 @@ class Battles:
         self._where: dict[RoomId, str] = {}
 
     # Looking
+
+    def __len__(self) -> int:
+        return len(self._battles)
 
     def get(self, battle_id: str) -> Battle:
         """Raises 100411."""

@@ -1,12 +1,24 @@
 """What the other packages may know of rooms.
 
 `Rooms` is the one object: every wish is one of its methods, every "no" a `RoomRefused` (or billing's own `Refused`),
-everything that happened a `RoomEvent` told to its listener.
+everything that happened in a room a `RoomEvent`, between rooms an `AllianceEvent`, told to its listeners.
 """
 
 from __future__ import annotations
 
+from rooms.alliances import AllianceEvent
 from rooms.barrage import Message, MessageKind
+from rooms.battle_events import (
+    BattleAnswered,
+    BattleEnded,
+    BattleRequested,
+    BattleRoomLeft,
+    BattleScored,
+    BattleStarted,
+    PunishmentEnded,
+    Score,
+)
+from rooms.battles import Battle, Phase, ScoreChange
 from rooms.co_guests import SeatRequest
 from rooms.commands import UpdateRoom
 from rooms.errors import RoomRefused
@@ -34,6 +46,8 @@ from rooms.events import (
 )
 from rooms.gifts import CatalogueView, CategoryView, Gift, GiftCatalogue, GiftCategory, Naming, Sending
 from rooms.ids import RoomId, UserId
+from rooms.link_events import LinkChanged, LinkEnded, LinkRequested, LinkRequestEnded
+from rooms.links import Link, LinkRequest
 from rooms.registry import Rooms, RoomTimes
 from rooms.requests import Outcome
 from rooms.room_statistic import RoomStatistic
@@ -49,4 +63,7 @@ __all__ = [
     "MemberDropped", "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "MessageSent", "MetadataChanged",
     "RoomCreated", "RoomDismissed", "RoomEvent",
     "RoomUpdated", "SeatRequestEnded", "SeatRequested", "SeatsChanged",
+    "Battle", "Link", "LinkRequest", "Phase", "Score", "ScoreChange",
+    "AllianceEvent", "BattleAnswered", "BattleEnded", "BattleRequested", "BattleRoomLeft", "BattleScored",
+    "BattleStarted", "LinkChanged", "LinkEnded", "LinkRequestEnded", "LinkRequested", "PunishmentEnded",
 ]  # fmt: skip

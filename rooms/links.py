@@ -86,6 +86,16 @@ class Links:
         return self._pending.of(room)
 
     @property
+    def count(self) -> int:
+        """Links there are."""
+        return len({link.link_id for link in self._links.values()})
+
+    @property
+    def pending(self) -> int:
+        """Requests that wait."""
+        return len(self._pending)
+
+    @property
     def next_due(self) -> float | None:
         """Unix seconds at which `due` will have something to tell; None: it will not."""
         return self._pending.next_due

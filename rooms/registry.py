@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from billing.interface import Entitlements, Feature, Gauge, Lease
+from rooms.alliances import AllianceEvent, Alliances
 from rooms.co_guests import SeatRequest
 from rooms.commands import (
     Answer,
@@ -73,6 +74,8 @@ class RoomTimes:
     """How long a room waits for its owner: as long as TRTC keeps a dropped user (research/tencent.md 5.5)."""
     renew_every_s: float = 10.0
     """How often leases are renewed. They live 30 s, so two renewals may fail."""
+    punishment_s: float = 5.0
+    """How long a decided battle is shown: as in the public demos (research/tencent.md 5.5)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,11 +95,12 @@ class Rooms:
         *,
         clock: Callable[[], float],
         listener: Callable[[RoomEvent], None],
+        alliance_listener: Callable[[AllianceEvent], None] | None = None,
         limits: RoomTimes = RoomTimes(),
         gift_gate: GiftGate | None = None,
     ) -> None:
-        """`clock` gives Unix seconds. `listener` is called under a room's lock: it must not block, and not fail.
-        `gift_gate` is asked before a gift is given."""
+        """`clock` gives Unix seconds. `listener` hears what happens in a room, under its lock, and `alliance_listener`
+        what happens between rooms: they must not block, and not fail. `gift_gate` is asked before a gift is given."""
         self._entitlements = entitlements
         self._leases = Leases(entitlements)
         self._clock = clock
@@ -110,9 +114,14 @@ class Rooms:
         self._graces = Graces()
         self._renew_at = clock() + limits.renew_every_s
         self._stopping = False
+        self.alliances = Alliances(
+            lambda app, room_id: self._find(app, room_id).room, entitlements,
+            clock=clock, listener=alliance_listener or _nobody_hears, punishment_s=limits.punishment_s,
+        )  # fmt: skip
         self.talk = Talk(
             lambda app, room_id: self._find(app, room_id).room, entitlements,
             clock=clock, listener=lambda event: self._listener(event), gate=gift_gate or _nobody_asks,
+            given=self.alliances.note_gift,
         )  # fmt: skip
 
     # Rooms
@@ -339,6 +348,15 @@ class Rooms:
         """Raises 100004."""
         return self._find(app, room_id).room.view()
 
+    def card(self, app: AppId, room_id: str) -> RoomCard:
+        """The room as lists show it. Raises 100004."""
+        return self._find(app, room_id).room.card()
+
+    def hosts(self, app: AppId, room_id: str) -> tuple[UserId, ...]:
+        """The owner and its admins; nobody when the room is over."""
+        home = self._homes.get(app, {}).get(RoomId(room_id))
+        return () if home is None else home.room.hosts
+
     def member(self, app: AppId, room_id: str, user: UserId) -> MemberView:
         """Raises 100004, 100005."""
         return self._find(app, room_id).room.member(user)
@@ -360,7 +378,8 @@ class Rooms:
         return self._find(app, room_id).room.audience(cursor, count)
 
     def statistics(self) -> Mapping[str, int]:
-        """Counts for an operator, and for tests: rooms, members, seats_taken, leases, releases_failed."""
+        """Counts for an operator, and for tests: rooms, members, seats_taken, leases, releases_failed, and what is
+        between rooms: links, link_requests, battles."""
         homes = list(self._all_homes())
         return {
             "rooms": len(homes),
@@ -368,6 +387,7 @@ class Rooms:
             "seats_taken": sum(home.room.seats.taken for home in homes),
             "leases": sum(len(home.book.leases) for home in homes),
             "releases_failed": self._leases.releases_failed,
+            **self.alliances.statistics(),
         }
 
     # Time
@@ -375,6 +395,7 @@ class Rooms:
     async def tick(self) -> None:
         """Ends the grace times that are over, and renews the leases when it is time; called about once a second."""
         now = self._clock()
+        self.alliances.tick()  # first, for it waits for nobody
         while (grace := self._graces.take_due(now)) is not None:
             try:
                 await self._lose(grace)
@@ -538,6 +559,12 @@ class Rooms:
     def _tell(self, events: Sequence[RoomEvent]) -> None:
         for event in events:
             self._listener(event)
+            if isinstance(event, RoomDismissed):
+                self.alliances.room_over(event.app, event.room_id)
+
+
+def _nobody_hears(_: AllianceEvent) -> None:
+    """The listener of those who do not care what happens between rooms."""
 
 
 async def _nobody_asks(*_: object) -> None:

@@ -236,7 +236,8 @@ class Room:
         self.co_guests.check_request(kind, by, to)
 
     @property
-    def _hosts(self) -> tuple[UserId, ...]:
+    def hosts(self) -> tuple[UserId, ...]:
+        """The owner and its admins."""
         return self.owner, *self.moderation.admins
 
     def _is_host(self, user: UserId) -> bool:
@@ -286,7 +287,7 @@ class Room:
         self, kind: str, by: UserId, to: UserId, index: int | None, timeout_s: float, extra: str, now: float
     ) -> list[RoomEvent]:
         request = self.co_guests.add(kind, by, to, index=index, timeout_s=timeout_s, extra=extra, now=now)
-        return [SeatRequested(self.app, self.room_id, now, request, self._hosts)]
+        return [SeatRequested(self.app, self.room_id, now, request, self.hosts)]
 
     def _answer(self, answer: Answer, now: float) -> list[RoomEvent]:
         request = self.co_guests.take(answer.request_id)
@@ -307,7 +308,7 @@ class Room:
         return events
 
     def _request_ended(self, request: SeatRequest, outcome: Outcome, by: UserId | None, now: float) -> SeatRequestEnded:
-        return SeatRequestEnded(self.app, self.room_id, now, request, self._hosts, outcome, by)
+        return SeatRequestEnded(self.app, self.room_id, now, request, self.hosts, outcome, by)
 
     def check_host(self, user: UserId | None) -> None:
         """Raises 100004, 100005, 100006 unless `user` is a host here, or None: the server."""

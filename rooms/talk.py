@@ -37,13 +37,16 @@ class Talk:
         clock: Callable[[], float],
         listener: Callable[[RoomEvent], None],
         gate: GiftGate,
+        given: Callable[[AppId, RoomId, int], None],
     ) -> None:
-        """`find` raises 100004 for a room that is not there."""
+        """`find` raises 100004 for a room that is not there; `given` hears in which room a gift was given, and its
+        coins, after everybody was told."""
         self._find = find
         self._entitlements = entitlements
         self._clock = clock
         self._listener = listener
         self._gate = gate
+        self._given = given
         self._catalogues: dict[AppId, GiftCatalogue] = {}
 
     # Chat
@@ -154,6 +157,7 @@ class Talk:
         told = room.talk.barrage.tell(MessageKind.GIFT, user, name, self._clock(), data=_gift_data(given))
         if told is not None:
             self._listener(MessageSent(app, room.room_id, told.at, told))
+        self._given(app, room.room_id, given.coins)
         return given
 
     # Metadata

@@ -96,7 +96,8 @@ async def node(
         )
         conductor.attach(sfu)
         stack.push_async_callback(sfu.close)
-        rooms = Rooms(billing, clock=wall, listener=conductor.handle_room)
+        rooms = Rooms(billing, clock=wall, listener=conductor.handle_room, alliance_listener=conductor.handle_alliance)
+        conductor.attach_rooms(rooms)
         if demo_app is not None:
             _lay_out_gifts(rooms, demo_app)
         stack.push_async_callback(rooms.close)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from billing.interface import Entitlements, Feature, UsageSink
-from rooms.interface import RoomId, Rooms, RoomView, UpdateRoom, UserId
+from rooms.interface import LinkRequest, RoomId, Rooms, RoomView, UpdateRoom, UserId
 from signaling import messages
 from signaling.conductor import Conductor, group_of, viewing_of
 from signaling.errors import ProtocolError, bad_parameter, media_state
@@ -216,6 +216,67 @@ class Calls:
         count = self._rooms.room(who.app, room_id).audience_count
         return {"members": [messages.member(member) for member in members], "cursor": cursor, "count": count}
 
+    # Links and battles
+
+    async def link_request(self, caller: Caller, params: messages.RequestLink) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        request = await self._rooms.alliances.request_link(
+            who.app, room_id, who.user, params.room_id, timeout_s=params.timeout_s, extra=params.extra
+        )
+        return self._link_request(who, request)
+
+    async def link_answer(self, caller: Caller, params: messages.AnswerRequest) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        await self._rooms.alliances.answer_link(who.app, room_id, who.user, params.request_id, params.accept)
+        return {}
+
+    async def link_cancel(self, caller: Caller, params: messages.RequestRef) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        self._rooms.alliances.cancel_link(who.app, room_id, who.user, params.request_id)
+        return {}
+
+    async def link_exit(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        self._rooms.alliances.exit_link(who.app, room_id, who.user)
+        return {}
+
+    async def link_info(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        hosts = who.user in self._rooms.hosts(who.app, room_id)
+        pending = self._rooms.alliances.link_requests(who.app, room_id, who.user) if hosts else ()
+        return {
+            "link": self._link(who, room_id),
+            "requests": [self._link_request(who, request) for request in pending],
+        }
+
+    async def battle_create(self, caller: Caller, params: messages.CreateBattle) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        created = await self._rooms.alliances.create_battle(
+            who.app, room_id, who.user, params.rooms, duration_s=params.duration_s,
+            need_response=params.need_response, timeout_s=params.timeout_s, extra=params.extra,
+        )  # fmt: skip
+        refused = {room: {"code": refusal.code, "name": refusal.name} for room, refusal in created.refused.items()}
+        return {"battle_id": created.battle_id, "refused": refused}
+
+    async def battle_answer(self, caller: Caller, params: messages.AnswerBattle) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        self._rooms.alliances.answer_battle(who.app, room_id, who.user, params.battle_id, params.accept)
+        return {}
+
+    async def battle_cancel(self, caller: Caller, params: messages.BattleRef) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        self._rooms.alliances.cancel_battle(who.app, room_id, who.user, params.battle_id)
+        return {}
+
+    async def battle_exit(self, caller: Caller, params: messages.BattleRef) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        self._rooms.alliances.exit_battle(who.app, room_id, who.user, params.battle_id)
+        return {}
+
+    async def battle_info(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
+        who, room_id = _in_room(caller)
+        return {"battle": self._battle(who, room_id)}
+
     # What is said and given
 
     async def barrage_send(self, caller: Caller, params: messages.Say) -> dict[str, Any]:
@@ -327,11 +388,26 @@ class Calls:
 
     def _room(self, who: Identity, view: RoomView) -> dict[str, Any]:
         own = self._rooms.member(who.app, view.room_id, who.user)
-        publications = [
-            self._conductor.publication(stay, published)
-            for stay, published in self._stays.publications(who.app, view.room_id)
-        ]
-        return messages.room(view, own, publications, self._conductor.speakers(who.app, view.room_id))
+        publications = self._conductor.publications(who.app, view.room_id)
+        return {
+            **messages.room(view, own, publications, self._conductor.speakers(who.app, view.room_id)),
+            "link": self._link(who, view.room_id),
+            "battle": self._battle(who, view.room_id),
+        }
+
+    def _link(self, who: Identity, room_id: RoomId) -> dict[str, Any] | None:
+        found = self._rooms.alliances.link(who.app, room_id)
+        if found is None:
+            return None
+        return messages.link(found.link_id, [self._rooms.card(who.app, room) for room in found.rooms])
+
+    def _link_request(self, who: Identity, request: LinkRequest) -> dict[str, Any]:
+        by, to = self._rooms.card(who.app, request.by), self._rooms.card(who.app, request.to)
+        return messages.link_request(request, by, to)
+
+    def _battle(self, who: Identity, room_id: RoomId) -> dict[str, Any] | None:
+        found = self._rooms.alliances.battle(who.app, room_id)
+        return None if found is None else messages.battle(found)
 
 
 def publish(conductor: Conductor, stays: Stays, stay: Stay, sdp: str, sources: dict[str, str], max_pixels: int) -> None:
@@ -396,6 +472,16 @@ TABLE: dict[str, Call] = {
     "seat.cancel": Call(messages.RequestRef, Calls.seat_cancel),
     "seat.requests": Call(messages.Nothing, Calls.seat_requests),
     "audience.list": Call(messages.ListAudience, Calls.audience_list),
+    "link.request": Call(messages.RequestLink, Calls.link_request),
+    "link.answer": Call(messages.AnswerRequest, Calls.link_answer),
+    "link.cancel": Call(messages.RequestRef, Calls.link_cancel),
+    "link.exit": Call(messages.Nothing, Calls.link_exit),
+    "link.info": Call(messages.Nothing, Calls.link_info),
+    "battle.create": Call(messages.CreateBattle, Calls.battle_create),
+    "battle.answer": Call(messages.AnswerBattle, Calls.battle_answer),
+    "battle.cancel": Call(messages.BattleRef, Calls.battle_cancel),
+    "battle.exit": Call(messages.BattleRef, Calls.battle_exit),
+    "battle.info": Call(messages.Nothing, Calls.battle_info),
     "media.publish": Call(messages.Publish, Calls.media_publish),
     "media.unpublish": Call(messages.Nothing, Calls.media_unpublish),
     "media.mute": Call(messages.Mute, Calls.media_mute),

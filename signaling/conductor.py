@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from billing.interface import AppId, Session, UsageSink
@@ -28,8 +28,19 @@ from media.interface import (
 )
 from rooms.interface import (
     AdminsChanged,
+    AllianceEvent,
+    BattleAnswered,
+    BattleEnded,
+    BattleRequested,
+    BattleRoomLeft,
+    BattleScored,
+    BattleStarted,
     ConnectionReplaced,
     LikesCounted,
+    LinkChanged,
+    LinkEnded,
+    LinkRequested,
+    LinkRequestEnded,
     MemberBanned,
     MemberDropped,
     MemberEntered,
@@ -38,10 +49,12 @@ from rooms.interface import (
     MemberReturned,
     MessageSent,
     MetadataChanged,
+    PunishmentEnded,
     RoomCreated,
     RoomDismissed,
     RoomEvent,
     RoomId,
+    Rooms,
     RoomUpdated,
     SeatRequested,
     SeatRequestEnded,
@@ -51,6 +64,7 @@ from rooms.interface import (
 )
 from signaling import messages
 from signaling.errors import media_state
+from signaling.linked_rooms import LinkedRooms
 from signaling.rounds import Rounds, notification
 from signaling.stays import Outlet, Stay, Stays
 
@@ -76,7 +90,9 @@ class Conductor:
         self._stale: dict[Stay, None] = {}  # stays whose subscriptions are to be brought up to date, in order
         self._awake = asyncio.Event()
         self._rounds = Rounds(self._write)
+        self._linked = LinkedRooms()
         self._sfu: Sfu | None = None
+        self._rooms: Rooms | None = None
 
     def attach(self, sfu: Sfu) -> None:
         """The node's media; told apart from the constructor because media needs `handle_media` first."""
@@ -86,6 +102,15 @@ class Conductor:
     def sfu(self) -> Sfu:
         assert self._sfu is not None, "the composer attaches media before anybody can call"
         return self._sfu
+
+    def attach_rooms(self, rooms: Rooms) -> None:
+        """The node's rooms, asked for names and hosts; they need `handle_room` first."""
+        self._rooms = rooms
+
+    @property
+    def rooms(self) -> Rooms:
+        assert self._rooms is not None, "the composer attaches rooms before anything can happen in one"
+        return self._rooms
 
     # Outlets
 
@@ -140,7 +165,7 @@ class Conductor:
             case RoomDismissed():
                 self._dismissed(event)
             case RoomCreated():
-                pass
+                self._linked.begin(event.app, event.room_id, event.card.owner)
 
     def _entered(self, event: MemberEntered) -> None:
         member = event.member
@@ -194,6 +219,7 @@ class Conductor:
         self._tell(event, "room.dismissed", {"reason": event.reason})
         for stay in self._stays.of_room(event.app, event.room_id):
             self._end(stay, "dismissed")
+        self._linked.end(event.app, event.room_id)
 
     def _end(self, stay: Stay, reason: str) -> None:
         self._stays.remove(stay)
@@ -213,6 +239,72 @@ class Conductor:
             viewing.close(reason)
         if publishing is not None:
             publishing.close(reason)
+
+    # Events between rooms
+
+    def handle_alliance(self, event: AllianceEvent) -> None:
+        """The listener of links and battles: never blocks, never fails for one room's sake."""
+        match event:
+            case LinkRequested():
+                by, to = self.rooms.card(event.app, event.by), self.rooms.card(event.app, event.to)
+                self._tell_hosts(event, "link.requested", messages.link_request(event, by, to))
+            case LinkChanged():
+                cards = [self.rooms.card(event.app, room) for room in event.members]
+                self._link_changed(event, event.members, "link.changed", messages.link(event.link_id, cards))
+            case LinkEnded():
+                self._link_changed(event, (), "link.ended", {"link_id": event.link_id})
+            case LinkRequestEnded():
+                self._tell_hosts(event, "link.request_ended", messages.link_request_ended(event))
+            case BattleRequested():
+                self._tell_hosts(event, "battle.requested", messages.battle_requested(event))
+            case BattleAnswered():
+                self._tell_hosts(event, "battle.answered", messages.battle_answered(event))
+            case BattleStarted():
+                self._tell_everybody(event, "battle.started", messages.battle_started(event))
+            case BattleScored():
+                self._tell_everybody(event, "battle.scored", messages.battle_scored(event))
+            case BattleRoomLeft():
+                params = {"battle_id": event.battle_id, "room_id": event.room}
+                self._tell_everybody(event, "battle.room_left", params)
+            case BattleEnded():
+                self._tell_everybody(event, "battle.ended", messages.battle_ended(event))
+            case PunishmentEnded():
+                self._tell_everybody(event, "battle.punishment_ended", {"battle_id": event.battle_id})
+
+    def _tell_everybody(self, event: AllianceEvent, method: str, params: Mapping[str, Any]) -> None:
+        """In rounds: scores change all the time, and nothing else of a battle shall overtake them. A room that is over
+        has no more rounds: another one may get its id."""
+        text = notification(method, params)
+        for room in event.rooms:
+            if self._linked.is_there(event.app, room):
+                self._rounds.tell((event.app, room), text)
+
+    def _link_changed(
+        self, event: LinkChanged | LinkEnded, members: Sequence[RoomId], method: str, params: Mapping[str, Any]
+    ) -> None:
+        self._push_to(event.app, event.rooms, notification(method, {**params, "left": event.left}))
+        gained, lost = self._linked.change(event.app, event.rooms, members)
+        for seen in dict.fromkeys(seen for _, seen in lost):
+            self._take_away(event.app, seen, [room for room, other in lost if other == seen])
+        for seen in dict.fromkeys(seen for _, seen in gained):
+            self._show(event.app, seen, [room for room, other in gained if other == seen])
+        self._refresh(stay for room in event.rooms for stay in self._stays.of_room(event.app, room))
+
+    def _show(self, app: AppId, seen: RoomId, rooms: Sequence[RoomId]) -> None:
+        """Tells `rooms` what the owner of `seen` publishes."""
+        for stay, view in self._of_owner(app, seen):
+            added = {"publication": self.publication(stay, view)}
+            self._push_to(app, rooms, notification("publication.added", added))
+
+    def _take_away(self, app: AppId, seen: RoomId, rooms: Sequence[RoomId]) -> None:
+        """Tells `rooms` that they receive it no more; an owner whose room is over has ended it before."""
+        for stay, view in self._of_owner(app, seen):
+            self._push_to(app, rooms, notification("publication.removed", _removed(stay, view)))
+
+    def _of_owner(self, app: AppId, room: RoomId) -> list[tuple[Stay, PublicationView]]:
+        owner = self._linked.owner(app, room)
+        stay = None if owner is None else self._stays.get(app, room, owner)
+        return [] if stay is None else [(stay, view) for view in stay.announced.values() if _is_stream(view)]
 
     # Events of media
 
@@ -284,28 +376,35 @@ class Conductor:
         before = stay.announced.get(view.id)
         if before is not None:
             stay.announced[view.id] = view
-            self._tell_room(stay, "publication.changed", {"publication": self.publication(stay, view)})
+            self._tell_viewers(stay, view, "publication.changed", {"publication": self.publication(stay, view)})
         if stay.outlet is not None and view.blocked != (before is not None and before.blocked):
             stay.outlet.push(_blocked(view))
 
     # What calls need
 
     def publication(self, stay: Stay, view: PublicationView) -> dict[str, Any]:
-        return messages.publication(view, str(stay.user), view.id in stay.muted)
+        return messages.publication(view, stay.room_id, stay.user, view.id in stay.muted)
+
+    def publications(self, app: AppId, room_id: RoomId) -> list[dict[str, Any]]:
+        """What is published in the room, and by the owners of the rooms that are linked with it."""
+        own = self._stays.publications(app, room_id)
+        return [self.publication(stay, view) for stay, view in (*own, *self._of_linked(app, room_id))]
 
     def tell_publications(self, stay: Stay) -> None:
         """Tells the room what `stay` publishes now and no longer, and lets everybody receive it."""
         current = {view.id: view for view in stay.publishing.publications} if stay.publishing is not None else {}
-        gone = [identifier for identifier in stay.announced if identifier not in current]
+        gone = [view for identifier, view in stay.announced.items() if identifier not in current]
         new = [view for identifier, view in current.items() if identifier not in stay.announced]
         stay.announced = current
         stay.muted &= current.keys()
-        for identifier in gone:
-            self._tell_room(stay, "publication.removed", {"publication_id": identifier, "userid": stay.user})
+        for view in gone:
+            self._tell_viewers(stay, view, "publication.removed", _removed(stay, view))
         for view in new:
-            self._tell_room(stay, "publication.added", {"publication": self.publication(stay, view)})
+            self._tell_viewers(stay, view, "publication.added", {"publication": self.publication(stay, view)})
         if gone or new:
-            self._refresh(other for other in self._stays.of_room(stay.app, stay.room_id) if other is not stay)
+            rooms = (stay.room_id, *self._linked_audience(stay))
+            viewers = (other for room in rooms for other in self._stays.of_room(stay.app, room))
+            self._refresh(other for other in viewers if other is not stay)
 
     def end_publishing(self, stay: Stay, reason: str) -> None:
         """Ends what `stay` publishes, at its own wish or by the rules: no media.closed, it knows."""
@@ -321,7 +420,7 @@ class Conductor:
         if view is None:
             raise media_state("You publish nothing under that id.")
         (stay.muted.add if muted else stay.muted.discard)(publication_id)
-        self._tell_room(stay, "publication.changed", {"publication": self.publication(stay, view)})
+        self._tell_viewers(stay, view, "publication.changed", {"publication": self.publication(stay, view)})
 
     def refresh(self, stay: Stay) -> None:
         """What `stay` wants to receive has changed."""
@@ -382,11 +481,16 @@ class Conductor:
         stay.outlet.push(notification("media.offer", params))
 
     def _wanted(self, stay: Stay) -> Sequence[tuple[Stay, PublicationView]]:
-        return [
-            (owner, view)
-            for owner, view in self._stays.publications(stay.app, stay.room_id)
-            if owner is not stay and stay.wants(view)
-        ]
+        own = self._stays.publications(stay.app, stay.room_id)
+        everything = (*own, *self._of_linked(stay.app, stay.room_id))
+        return [(owner, view) for owner, view in everything if owner is not stay and stay.wants(view)]
+
+    def _of_linked(self, app: AppId, room_id: RoomId) -> Iterator[tuple[Stay, PublicationView]]:
+        """What the owners of linked rooms publish; messages stay in their room."""
+        for room, owner in self._linked.owners(app, room_id):
+            for stay, view in self._stays.published_by(app, room, owner):
+                if _is_stream(view):
+                    yield stay, view
 
     # Telling
 
@@ -422,11 +526,38 @@ class Conductor:
             if stay is not None and stay.outlet is not None:
                 stay.outlet.push(text)
 
-    def _tell_room(self, origin: Stay, method: str, params: Mapping[str, Any]) -> None:
+    def _tell_hosts(self, event: AllianceEvent, method: str, params: Mapping[str, Any]) -> None:
         text = notification(method, params)
-        for stay in self._stays.of_room(origin.app, origin.room_id):
-            if stay.outlet is not None:
-                stay.outlet.push(text)
+        for room in event.rooms:
+            for user in self.rooms.hosts(event.app, room):
+                stay = self._stays.get(event.app, room, user)
+                if stay is not None and stay.outlet is not None:
+                    stay.outlet.push(text)
+
+    def _tell_viewers(self, origin: Stay, view: PublicationView, method: str, params: Mapping[str, Any]) -> None:
+        """Tells the room, and linked ones when it is about what its owner publishes."""
+        linked = self._linked_audience(origin) if _is_stream(view) else ()
+        self._push_to(origin.app, (origin.room_id, *linked), notification(method, params))
+
+    def _linked_audience(self, origin: Stay) -> tuple[RoomId, ...]:
+        """The other rooms that receive what `origin` publishes."""
+        if not self._linked.is_owner(origin.app, origin.room_id, origin.user):
+            return ()
+        return self._linked.others(origin.app, origin.room_id)
+
+    def _push_to(self, app: AppId, rooms: Iterable[RoomId], text: str) -> None:
+        for room in rooms:
+            for stay in self._stays.of_room(app, room):
+                if stay.outlet is not None:
+                    stay.outlet.push(text)
+
+
+def _is_stream(view: PublicationView) -> bool:
+    return view.kind != "data"
+
+
+def _removed(stay: Stay, view: PublicationView) -> dict[str, Any]:
+    return {"publication_id": view.id, "room_id": stay.room_id, "userid": stay.user}
 
 
 def _forbidden_on(seat: SeatView | None) -> frozenset[str]:
@@ -441,6 +572,7 @@ def _stream(stream: StreamOffer, owner: Stay, view: PublicationView) -> dict[str
     return {
         "mid": stream.mid,
         "publication_id": view.id,
+        "room_id": owner.room_id,
         "userid": owner.user,
         "kind": view.kind,
         "source": view.source,

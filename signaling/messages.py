@@ -16,7 +16,16 @@ import msgspec
 from billing.interface import EditionView
 from media.interface import PublicationView
 from rooms.interface import (
+    Battle,
+    BattleAnswered,
+    BattleEnded,
+    BattleRequested,
+    BattleScored,
+    BattleStarted,
     CatalogueView,
+    LinkRequest,
+    LinkRequested,
+    LinkRequestEnded,
     MemberView,
     Message,
     MovePolicy,
@@ -24,6 +33,7 @@ from rooms.interface import (
     RoomInfo,
     RoomStatistic,
     RoomView,
+    Score,
     SeatMode,
     SeatRequest,
     SeatView,
@@ -33,8 +43,10 @@ from rooms.interface import (
 __all__ = [
     "Nothing", "Login", "CreateRoom", "ListRooms", "RoomRef", "UpdateRoom", "UserRef", "SetAdmin", "Silence",
     "TakeSeat", "LockSeat", "MoveSeat", "Apply", "Invite", "AnswerRequest", "RequestRef", "ListAudience",
-    "Publish", "Mute", "Receive", "Show", "Answer",
+    "Publish", "Mute", "Receive", "Show", "Answer", "RequestLink", "CreateBattle", "AnswerBattle", "BattleRef",
     "edition", "room", "room_card", "room_info", "member", "seats", "seat_request", "publication",
+    "link", "linked_room", "link_request", "link_request_ended",
+    "battle", "battle_requested", "battle_answered", "battle_started", "battle_scored", "battle_ended", "scores",
 ]  # fmt: skip
 
 Short = Annotated[str, msgspec.Meta(max_length=128)]
@@ -141,6 +153,29 @@ class AnswerRequest(_Params):
 
 class RequestRef(_Params):
     request_id: Short
+
+
+class RequestLink(_Params):
+    room_id: Short
+    timeout_s: float = 10.0
+    extra: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+
+
+class CreateBattle(_Params):
+    rooms: Annotated[list[Short], msgspec.Meta(min_length=1, max_length=16)]
+    duration_s: float = 300.0
+    need_response: bool = True
+    timeout_s: float = 10.0
+    extra: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+
+
+class AnswerBattle(_Params):
+    battle_id: Short
+    accept: bool
+
+
+class BattleRef(_Params):
+    battle_id: Short
 
 
 class Say(_Params):
@@ -314,9 +349,91 @@ def seat_request(request: SeatRequest) -> dict[str, Any]:
     }
 
 
-def publication(view: PublicationView, userid: str, muted: bool) -> dict[str, Any]:
+def link(link_id: str, cards: Sequence[RoomCard]) -> dict[str, Any]:
+    return {"link_id": link_id, "rooms": [linked_room(card) for card in cards]}
+
+
+def linked_room(card: RoomCard) -> dict[str, Any]:
+    return {"room_id": card.room_id, "name": card.name, "owner": card.owner, "owner_name": card.owner_name}
+
+
+def link_request(request: LinkRequest | LinkRequested, by: RoomCard, to: RoomCard) -> dict[str, Any]:
+    return {
+        "request_id": request.request_id,
+        "by": linked_room(by),
+        "to": linked_room(to),
+        "extra": request.extra,
+        "expires_at": request.expires_at,
+    }
+
+
+def battle(view: Battle) -> dict[str, Any]:
+    return {
+        "battle_id": view.battle_id,
+        "by": view.by,
+        "rooms": list(view.rooms),
+        "unanswered": list(view.unanswered),
+        "phase": view.phase,
+        "until": view.until,
+        "duration_s": view.duration_s,
+        "extra": view.extra,
+        "scores": scores(view.scores),
+        "version": view.version,
+        "winners": list(view.winners) if view.ended_at is not None else [],
+    }
+
+
+def link_request_ended(event: LinkRequestEnded) -> dict[str, Any]:
+    return {"request_id": event.request_id, "by": event.by, "to": event.to, "outcome": event.outcome}
+
+
+def battle_requested(event: BattleRequested) -> dict[str, Any]:
+    return {
+        "battle_id": event.battle_id,
+        "by": event.by,
+        "called": list(event.called),
+        "duration_s": event.duration_s,
+        "expires_at": event.expires_at,
+        "extra": event.extra,
+    }
+
+
+def battle_answered(event: BattleAnswered) -> dict[str, Any]:
+    return {"battle_id": event.battle_id, "room_id": event.room, "outcome": event.outcome}
+
+
+def battle_started(event: BattleStarted) -> dict[str, Any]:
+    return {
+        "battle_id": event.battle_id,
+        "by": event.by,
+        "rooms": list(event.rooms),
+        "ends_at": event.ends_at,
+        "extra": event.extra,
+    }
+
+
+def battle_scored(event: BattleScored) -> dict[str, Any]:
+    return {"battle_id": event.battle_id, "scores": scores(event.scores), "version": event.version}
+
+
+def battle_ended(event: BattleEnded) -> dict[str, Any]:
+    return {
+        "battle_id": event.battle_id,
+        "reason": event.reason,
+        "scores": scores(event.scores),
+        "winners": list(event.winners),
+        "punishment_until": event.punishment_until,
+    }
+
+
+def scores(found: Sequence[Score]) -> dict[str, int]:
+    return {each.room: each.score for each in found}
+
+
+def publication(view: PublicationView, room_id: str, userid: str, muted: bool) -> dict[str, Any]:
     return {
         "publication_id": view.id,
+        "room_id": room_id,
         "userid": userid,
         "kind": view.kind,
         "source": view.source,

@@ -109,6 +109,13 @@ class Stays:
                 for view in stay.publishing.publications:
                     yield stay, view
 
+    def published_by(self, app: AppId, room_id: RoomId, user: UserId) -> Iterator[tuple[Stay, PublicationView]]:
+        """What one member publishes."""
+        stay = self.get(app, room_id, user)
+        if stay is not None and stay.publishing is not None:
+            for view in stay.publishing.publications:
+                yield stay, view
+
     def __iter__(self) -> Iterator[Stay]:
         for members in self._rooms.values():
             yield from members.values()

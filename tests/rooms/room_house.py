@@ -7,7 +7,7 @@ from typing import Any
 from fake_entitlements import FakeEntitlements
 
 from billing.interface import AppId, Gauge
-from rooms.interface import RoomEvent, Rooms, RoomView, UserId
+from rooms.interface import AllianceEvent, RoomEvent, Rooms, RoomView, UserId
 
 APP = AppId(1400000001)
 
@@ -27,7 +27,19 @@ class House:
         self.clock = Clock()
         self.billing = FakeEntitlements(self.clock, **limits)
         self.events: list[RoomEvent] = []
-        self.rooms = Rooms(self.billing, clock=self.clock, listener=self.events.append)
+        self.between: list[AllianceEvent] = []
+        self.order: list[str] = []
+        self.rooms = Rooms(
+            self.billing, clock=self.clock, listener=self._hear_room, alliance_listener=self._hear_alliance
+        )
+
+    def _hear_room(self, event: RoomEvent) -> None:
+        self.events.append(event)
+        self.order.append(type(event).__name__)
+
+    def _hear_alliance(self, event: AllianceEvent) -> None:
+        self.between.append(event)
+        self.order.append(type(event).__name__)
 
     async def create(self, user: str = "olga", room_id: str | None = "r", **wish: Any) -> RoomView:
         wish = {"name": user.title(), "connection": f"c_{user}"} | wish
@@ -52,6 +64,12 @@ class House:
         """Names of the events since the last call."""
         names = [type(event).__name__ for event in self.events]
         self.events.clear()
+        return names
+
+    def told_of_all(self) -> list[str]:
+        """Names of the events in rooms and between rooms since the last call, in their order."""
+        names = list(self.order)
+        self.order.clear()
         return names
 
     def audience_leases(self, room_id: str = "r") -> set[str]:

@@ -492,6 +492,7 @@ async def test_statistics_count_what_there_is(house: House) -> None:
 
     assert house.rooms.statistics() == {
         "rooms": 1, "members": 2, "seats_taken": 2, "leases": 4, "releases_failed": 0,
+        "links": 0, "link_requests": 0, "battles": 0,
     }  # fmt: skip
 
 
