@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from fake_entitlements import FakeEntitlements
+from hypothesis import settings
 
 from billing.interface import AppId, Gauge
 from rooms.interface import AllianceEvent, RoomEvent, Rooms, RoomView, UserId
 
 APP = AppId(1400000001)
+HISTORIES = settings(
+    max_examples=int(os.environ.get("TALLY_HISTORIES", "1000")), stateful_step_count=100, deadline=None
+)
+"""100,000 random steps; a campaign sets the variable to more."""
 
 
 class Clock:

@@ -8,10 +8,9 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from room_house import APP, House
+from room_house import APP, HISTORIES, House
 from test_link_histories import Heard
 
 from billing.interface import Feature, Gauge, Refused
@@ -469,5 +468,5 @@ class Histories(RuleBasedStateMachine):
             self.loop.close()
 
 
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestHistories = pytest.mark.timeout(0)(Histories.TestCase)
+TestHistories.settings = HISTORIES

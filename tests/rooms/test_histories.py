@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from room_house import APP, House
+from room_house import APP, HISTORIES, House
 
 from billing.interface import Gauge, Refused
 from rooms.interface import (
@@ -270,5 +270,5 @@ class Histories(RuleBasedStateMachine):
             self.loop.close()
 
 
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestHistories = pytest.mark.timeout(0)(Histories.TestCase)
+TestHistories.settings = HISTORIES
