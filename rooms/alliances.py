@@ -182,6 +182,10 @@ class Alliances:
         state = self._apps.get(app)
         return None if state is None else state.battles.of(RoomId(room_id))
 
+    def battle_named(self, app: AppId, battle_id: str) -> Battle:
+        """Raises 100411."""
+        return self._known(app).battles.get(battle_id)
+
     def statistics(self) -> Mapping[str, int]:
         """Counts for an operator, and for tests: links, link_requests, battles."""
         states = list(self._apps.values())

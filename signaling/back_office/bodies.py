@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 
 __all__ = [
-    "AddGift", "AddGiftCategory", "BanMember", "CategoryRef", "CategoryRelations", "CreateRoom", "DeleteMetadata",
+    "AddGift", "AddGiftCategory", "BanMember", "BattleRef", "BattleScore", "CategoryRef", "CategoryRelations",
+    "CreateBattle", "CreateRoom", "DeleteMetadata", "SetBattleScore",
     "EditGift", "EditGiftCategory", "GetMetadata", "GiftCount", "GiftInfoList", "GiftRef", "GiftTongue", "KickOffSeat",
     "LockSeat", "MemberPage", "Metadata", "ModifyAdmin", "MoveToSeat", "MuteMember", "Nothing", "PickOnSeat",
     "RoomInfo", "RoomList", "RoomRef", "SendCustomMessage", "SendGift", "SendTextMessage", "SetCategoryLanguage",
@@ -187,6 +188,34 @@ class MoveToSeat(_Body):
     Member_Account: Id
     SeatIndex: Count
     Policy: Literal[0, 1, 2]
+
+
+# Battles
+
+
+class CreateBattle(_Body):
+    FromRoomId: Id
+    ToRoomIdList: Annotated[list[Id], msgspec.Meta(min_length=1, max_length=16)]
+    Duration: Count = 300_000
+    """Milliseconds, as Timeout is."""
+    NeedResponse: bool = True
+    Timeout: Count = 10_000
+    ExtensionInfo: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+
+
+class BattleScore(_Body):
+    RoomId: Id
+    Score: Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+
+
+class SetBattleScore(_Body):
+    BattleId: Id
+    ScoreList: Annotated[list[BattleScore], msgspec.Meta(min_length=1, max_length=16)]
+    OpType: Whole = 0
+
+
+class BattleRef(_Body):
+    BattleId: Id
 
 
 # Gifts

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from signaling.back_office import battle_commands as battles
 from signaling.back_office import bodies
 from signaling.back_office import gift_commands as gifts
 from signaling.back_office import room_commands as rooms
@@ -95,13 +96,18 @@ _SEATS: Mapping[str, Command] = {
     "move_user_to_seat": Command(bodies.MoveToSeat, seats.move_user_to_seat),
 }
 
-_BATTLES = ("create_battle", "set_battle_score", "get_battle_info", "end")
+_BATTLES: Mapping[str, Command] = {
+    "create_battle": Command(bodies.CreateBattle, battles.create_battle),
+    "set_battle_score": Command(bodies.SetBattleScore, battles.set_battle_score),
+    "get_battle_info": Command(bodies.BattleRef, battles.get_battle_info),
+    "end": Command(bodies.BattleRef, battles.end),
+}
 _CALLBACKS = ("set_callback", "get_callback", "update_callback", "delete_callback", "set_callback_token")
 
 TABLE: Mapping[str, Command] = {
     **{f"live_engine_http_srv/{name}": command for name, command in _LIVE.items()},
     **{f"room_engine_http_mic/{name}": command for name, command in _SEATS.items()},
-    **{f"live_engine_http_pk/{name}": _LATER for name in _BATTLES},
+    **{f"live_engine_http_pk/{name}": command for name, command in _BATTLES.items()},
     **{f"live_config/{name}": _LATER for name in _CALLBACKS},
     "group_open_http_svc/send_group_msg": _LATER,
     "im_open_login_svc/account_import": _LATER,

@@ -404,3 +404,32 @@ async def test_only_an_administrator_calls_and_the_demo_makes_none(office: Offic
         await asyncio.to_thread(office.node.credentials, "administrator")
     document = await asyncio.to_thread(office.node.get, "openapi.json")
     assert "/v4/live_engine_http_srv/create_room" in document["paths"]
+
+
+async def test_a_battle_is_called_scored_and_decided(office: Office) -> None:
+    olga, paul = await office.member("olga"), await office.member("paul")
+    await olga.call("room.create", room_id="a")
+    await paul.call("room.create", room_id="b")
+    called = {"FromRoomId": "a", "ToRoomIdList": ["b", "nowhere"], "Duration": 60_000, "NeedResponse": False}
+    assert await office.refused("live_engine_http_pk/create_battle", **called) == 100400, "they are not linked"
+    request = await olga.call("link.request", room_id="b")
+    await paul.call("link.answer", request_id=request["request_id"], accept=True)
+
+    made = await office.told("live_engine_http_pk/create_battle", **called)
+    assert set(made) == {"BattleId", "Result"}
+    assert made["Result"] == [{"RoomId": "b", "ErrorCode": 0}, {"RoomId": "nowhere", "ErrorCode": 100400}]
+    scores = [{"RoomId": "a", "Score": 5}, {"RoomId": "b", "Score": 7}]
+    for how in (0, 1, 1):
+        await office.done(
+            "live_engine_http_pk/set_battle_score", BattleId=made["BattleId"], OpType=how, ScoreList=scores
+        )
+    info = (await office.told("live_engine_http_pk/get_battle_info", BattleId=made["BattleId"]))["BattleInfo"]
+    assert info["FromRoomInfo"] == {"RoomId": "a", "Score": 15, "Owner_Account": "olga"}
+    assert info["ToRoomList"] == [{"RoomId": "b", "Score": 21, "Owner_Account": "paul"}]
+    await office.done("live_engine_http_pk/end", BattleId=made["BattleId"])
+    for member in (olga, paul):
+        ended = await member.event("battle.ended")
+        assert (ended["reason"], ended["winners"]) == ("by_server", ["b"])
+    assert await office.refused("live_engine_http_pk/end", BattleId="none") == 100411
+    for member in (olga, paul):
+        await member.close()

@@ -107,7 +107,7 @@ INFO = "live_engine_http_srv/get_room_info"
         ("live_engine_http_srv/no_such_command", query(), b"{}", 60009),
         ("no_such_service/get_room_info", query(), b"{}", 60009),
         ("live_engine_http_srv/add_robot", query(), b"{}", 60009),
-        ("live_engine_http_pk/create_battle", query("boss"), b"", 60009),
+        ("live_config/set_callback", query(), b"{}", 60009),
         (INFO, query(sdkappid=None), b"{}", 60012),
         (INFO, query(sdkappid="one"), b"{}", 60006),
         (INFO, query(sdkappid="²"), b"{}", 60006),
