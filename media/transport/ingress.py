@@ -7,6 +7,7 @@ dropped before any HMAC is computed. Nothing is logged here; every drop has a na
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 from media.drops import Drop, Drops
@@ -40,7 +41,7 @@ class Clients(dict[bytes, Client]):
     """The peers of a node by their ufrag; shared by its ports."""
 
 
-class Ingress:
+class Ingress(ABC):
     """One way in and out of the node, and what is known of the addresses that talk to it."""
 
     family: int
@@ -51,9 +52,9 @@ class Ingress:
         self._drops = drops
         self._by_address: dict[Address, Client] = {}
 
+    @abstractmethod
     def send(self, data: bytes | memoryview, address: Address) -> None:
         """Sends one datagram at once, or drops it when the system does not take it."""
-        raise NotImplementedError
 
     def learn(self, address: Address, client: Client) -> None:
         """From now on what comes from `address` belongs to `client`."""

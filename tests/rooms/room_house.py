@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from fake_entitlements import FakeEntitlements
@@ -65,6 +67,18 @@ class House:
         while self.clock.now < end:
             self.clock.now = min(self.clock.now + 1, end)
             await self.rooms.tick()
+
+    async def race(self, works: Sequence[tuple[Coroutine[Any, Any, None], int | None]]) -> None:
+        """All at once; some are cancelled after so many turns of the loop. Raises what one of them fails with."""
+        tasks = [asyncio.ensure_future(work) for work, _ in works]
+        for turn in range(13):
+            for task, (_, cancelled_after) in zip(tasks, works, strict=True):
+                if cancelled_after == turn:
+                    task.cancel()
+            await asyncio.sleep(0)
+        for answer in await asyncio.gather(*tasks, return_exceptions=True):
+            if answer is not None and not isinstance(answer, asyncio.CancelledError):
+                raise answer
 
     def told(self) -> list[str]:
         """Names of the events since the last call."""

@@ -315,7 +315,7 @@ class Histories(RuleBasedStateMachine):
     @rule(wishes=st.lists(st.tuples(wish, st.none() | st.integers(0, 12)), min_size=2, max_size=6))
     def many_at_once(self, wishes: list[tuple[tuple[Any, ...], int | None]]) -> None:
         """Some of them are cancelled after so many turns of the loop."""
-        self.run(self._race(wishes))
+        self.run(self.house.race([(self._wish(each), after) for each, after in wishes]))
 
     @rule(seconds=st.sampled_from([1, 4, 10, 91]))
     def time_passes(self, seconds: int) -> None:
@@ -326,17 +326,6 @@ class Histories(RuleBasedStateMachine):
         (self.house.billing.features.add if has else self.house.billing.features.discard)(Feature.CO_HOST)
         self.house.billing.limits[Gauge.LINKED_ROOMS] = limit
         self.house.billing.failing = set(failing)
-
-    async def _race(self, wishes: list[tuple[tuple[Any, ...], int | None]]) -> None:
-        tasks = [asyncio.ensure_future(self._wish(each)) for each, _ in wishes]
-        for turn in range(13):
-            for task, (_, cancelled_after) in zip(tasks, wishes, strict=True):
-                if cancelled_after == turn:
-                    task.cancel()
-            await asyncio.sleep(0)
-        for answer in await asyncio.gather(*tasks, return_exceptions=True):
-            if answer is not None and not isinstance(answer, asyncio.CancelledError):
-                raise answer
 
     async def _wish(self, wish: tuple[Any, ...]) -> None:
         verb, *rest = wish

@@ -145,7 +145,7 @@ class Histories(RuleBasedStateMachine):
     @rule(wishes=st.lists(st.tuples(wish, st.none() | st.integers(0, 12)), min_size=2, max_size=6))
     def many_at_once(self, wishes: list[tuple[tuple[str, ...], int | None]]) -> None:
         """Some of them are cancelled after so many turns of the loop."""
-        self.run(self._race(wishes))
+        self.run(self.house.race([(self._wish(each), after) for each, after in wishes]))
 
     @rule(seconds=st.sampled_from([1, 5, 29, 61]))
     def time_passes(self, seconds: int) -> None:
@@ -156,17 +156,6 @@ class Histories(RuleBasedStateMachine):
         """Everything fits again, as nobody else takes units meanwhile."""
         self.house.billing.restart()
         self.run(self.house.pass_seconds(10))
-
-    async def _race(self, wishes: list[tuple[tuple[str, ...], int | None]]) -> None:
-        tasks = [asyncio.ensure_future(self._wish(each)) for each, _ in wishes]
-        for turn in range(13):
-            for task, (_, cancelled_after) in zip(tasks, wishes, strict=True):
-                if cancelled_after == turn:
-                    task.cancel()
-            await asyncio.sleep(0)
-        for answer in await asyncio.gather(*tasks, return_exceptions=True):
-            if answer is not None and not isinstance(answer, asyncio.CancelledError):
-                raise answer
 
     async def _wish(self, wish: tuple[str, ...]) -> None:
         verb, who, where, *rest = wish
