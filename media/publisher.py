@@ -115,6 +115,7 @@ class Publisher:
         self._transport_cc_id = 0
         self._arrivals = Arrivals()
         self._estimate = ReceiveEstimate()
+        self._round_trip = 0.0  # seconds, 0 for unknown
         self._report_at = 0.0
         self._feedback_at = 0.0
 
@@ -395,6 +396,19 @@ class Publisher:
                 route = self._routes.get(block.ssrc)
                 if report is not None and route is not None and not route.is_retransmission:
                     route.publication.forward_rtcp(route.layer, route.layer.handle_sender_report(report, now))
+            elif block.kind == rtcp.EXTENDED:
+                self._note_round_trip(block, now)
+
+    def _note_round_trip(self, block: rtcp.Block, now: float) -> None:
+        since = rtcp.since_reference(block, self.feedback_ssrc)
+        if since is None:
+            return
+        middle, delay = since
+        passed = (rtcp.compact_ntp(_ntp(now)) - middle - delay) & 0xFFFFFFFF
+        if passed < 10 * 65536:  # else it is none of ours
+            self._round_trip = passed / 65536
+            for layer in self._layers():
+                layer.losses.round_trip = self._round_trip
 
     def _handle_data(self, message: bytes) -> None:
         if self._data is None:
@@ -466,15 +480,24 @@ class Publisher:
         ]
 
     def _reports(self, now: float) -> list[bytes]:
-        blocks = [report for layer in self._layers() if (report := layer.report(now))]
+        """A browser answers a request for the same packet once in a round trip, as it knows it. On a lossy way, where
+        more than one answer is needed, it is made to believe in a short one."""
+        hidden = self._round_trip if any(layer.lossy for layer in self._layers()) else 0.0
+        blocks = [report for layer in self._layers() if (report := layer.report(now, hidden))]
         if not blocks:
             return []
         packet = rtcp.receiver_report(self.feedback_ssrc, blocks) + rtcp.source_description(self.feedback_ssrc, "tally")
+        packet += rtcp.reference_request(self.feedback_ssrc, _ntp(now))
         if not self._transport_cc_id:
             worst = max(block.fraction_lost for block in blocks) / 256
             bits = self._estimate.update(now, worst)
             packet += rtcp.estimate(self.feedback_ssrc, bits, [block.ssrc for block in blocks])
         return [packet]
+
+
+def _ntp(now: float) -> int:
+    """Our clock as the 64 bits of an NTP time; only differences of it mean something."""
+    return int(now * (1 << 32)) & 0xFFFFFFFFFFFFFFFF
 
 
 def remote_bundle(remote: Description) -> set[str]:

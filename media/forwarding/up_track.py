@@ -307,8 +307,9 @@ class UpTrack:
             self.ssrc, report.ntp, time, self.packets & 0xFFFFFFFF, self.octets & 0xFFFFFFFF
         ).pack()
 
-    def report(self, now: float) -> rtcp.ReportBlock | None:
-        """What a receiver report says of this stream, or None before its first packet."""
+    def report(self, now: float, hidden: float = 0.0) -> rtcp.ReportBlock | None:
+        """What a receiver report says of this stream, or None before its first packet. `hidden`: so many seconds
+        shorter shall the publisher take its round trip to be."""
         if self._first is None or self.remote_ssrc is None:
             return None
         newest = self._unwrap.newest
@@ -327,7 +328,7 @@ class UpTrack:
             highest=newest - 0x10000,
             jitter=int(self._jitter),
             last_sr=middle,
-            delay=min(0xFFFFFFFF, int((now - at) * 65536)) if middle else 0,
+            delay=min(0xFFFFFFFF, int((now - at + hidden) * 65536)) if middle else 0,
         )
 
     def _map_time(self, clock: LayerClock, packet: RtpPacket, starts: bool, number: int, now: float) -> None:

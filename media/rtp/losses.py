@@ -17,6 +17,8 @@ STUCK = 0.4
 FIRST_ROUND_TRIP = 0.1
 PATIENCE = 1.2
 """Round trips before a number is asked for again."""
+EAGER = 0.5
+"""The same on a lossy way."""
 MIN_WAIT = 0.02
 """Seconds before a number is asked for again, however short the way is."""
 REORDER = 0.010
@@ -31,7 +33,7 @@ class Losses:
     def __init__(self) -> None:
         self._missing: dict[int, tuple[float, float, int]] = {}  # number -> (missed at, asked at or to ask at, tries)
         self.round_trip = FIRST_ROUND_TRIP
-        """Seconds between asking and coming, as those show that came after they were asked for once."""
+        """Seconds between asking and coming, as those show that came after they were asked for once, or as told."""
         self.missed = 0
         """Numbers asked for."""
         self.recovered = 0
@@ -68,16 +70,18 @@ class Losses:
     def due(self, now: float, *, eager: bool = False) -> list[int]:
         """The numbers to ask for now, ascending; each is asked again after about a round trip, at most MAX_TRIES times.
 
-        `eager`: on a lossy way each is asked for at every call until it comes. A browser sends a packet again once in
-        a round trip as it knows it, and refuses what comes sooner: it misses no chance, and sends nothing in vain."""
+        `eager`: on a lossy way each is asked for twice in its first round trip, and then at every call until it comes:
+        request and answer both get lost, and few are still missing by then."""
         if not self._missing:
             return []
         asked, lost = [], []
-        patience = MIN_WAIT if eager else max(MIN_WAIT, PATIENCE * self.round_trip)
+        first = max(MIN_WAIT, (EAGER if eager else PATIENCE) * self.round_trip)
         for number, (since, at, tries) in self._missing.items():
             if now - since > MAX_AGE or tries >= MAX_TRIES:
                 lost.append(number)
-            elif now >= at + (patience if tries else 0.0):
+                continue
+            later = MIN_WAIT if eager and now - since > self.round_trip else first
+            if now >= at + (later if tries else 0.0):
                 asked.append(number)
                 self.missed += tries == 0
                 self._missing[number] = (since, now, tries + 1)

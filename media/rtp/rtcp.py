@@ -16,7 +16,7 @@ __all__ = [
     "Block", "blocks", "SR", "RR", "EXTENDED", "TRANSPORT_FEEDBACK", "PAYLOAD_FEEDBACK",
     "NACK", "TRANSPORT_CC", "PLI", "FIR", "APPLICATION",
     "SenderReport", "sender_report", "ReportBlock", "report_blocks", "receiver_report",
-    "reference_time", "reference_request", "reference_answer", "nack_numbers", "nack",
+    "reference_time", "reference_request", "reference_answer", "since_reference", "nack_numbers", "nack",
     "key_frame_request", "estimate_of", "estimate", "source_description", "compact_ntp",
 ]  # fmt: skip
 
@@ -29,6 +29,7 @@ _HEAD = Struct("!BBH")
 _SENDER = Struct("!IQIII")
 _REPORT = Struct("!IIIIII")
 _NACK_ITEM = Struct("!HH")
+_SINCE = Struct("!III")
 _RECEIVER_TIME, _SINCE_RECEIVER = 4, 5  # block types of an extended report
 _MAX_ITEMS = 250  # NACK items in one packet: 1,000 bytes
 
@@ -163,6 +164,21 @@ def reference_answer(ssrc: int, receiver: int, ntp: int) -> bytes:
     """The answer to that, sent at once (DLRR, RFC 3611 section 4.5)."""
     block = bytes((_SINCE_RECEIVER, 0, 0, 3)) + receiver.to_bytes(4, "big") + compact_ntp(ntp).to_bytes(4, "big")
     return _packet(EXTENDED, 0, ssrc.to_bytes(4, "big") + block + bytes(4))
+
+
+def since_reference(block: Block, ssrc: int) -> tuple[int, int] | None:
+    """What a sender says of the last reference time of `ssrc`: its middle 32 bits, and how long ago it came, in units
+    of 1/65536 s (DLRR, RFC 3611 section 4.5). None without one."""
+    body, at = block.body, 4
+    while at + 4 <= len(body):
+        words = body[at + 2] << 8 | body[at + 3]
+        if body[at] == _SINCE_RECEIVER:
+            for item in range(at + 4, min(at + 4 + 4 * words, len(body)) - 11, 12):
+                receiver, middle, delay = _SINCE.unpack_from(body, item)
+                if receiver == ssrc and middle:
+                    return middle, delay
+        at += 4 + 4 * words
+    return None
 
 
 def nack_numbers(block: Block) -> list[int]:

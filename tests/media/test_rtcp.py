@@ -171,6 +171,24 @@ def test_a_receiver_that_asks_for_its_round_trip_is_answered() -> None:
     )
 
 
+def test_what_a_sender_answers_to_our_reference_time_is_read() -> None:
+    answer = next(iter(rtcp.blocks(rtcp.reference_answer(9, 7, 0xEEAF566840449DBE))))
+    assert rtcp.since_reference(answer, 7) == (0x56684044, 0)
+    assert rtcp.since_reference(answer, 8) is None, "of somebody else"
+
+    for body in ("00000009 05000006 00000001 56684044 00000001 00000007 56684044 00010000",
+                 "00000009 04000002 eeaf566840449dbe 05000003 00000007 56684044 00010000"):  # fmt: skip
+        block = rtcp.Block(rtcp.EXTENDED, 0, memoryview(bytes.fromhex(body)))
+        assert rtcp.since_reference(block, 7) == (0x56684044, 65536)
+    for body in (
+        "00000009 05000003 00000007 56684044",
+        "00000009 05ffffff",
+        "00000009 05000003 00000007 00000000 00010000",
+    ):
+        block = rtcp.Block(rtcp.EXTENDED, 0, memoryview(bytes.fromhex(body)))
+        assert rtcp.since_reference(block, 7) is None, "cut, or never got one"
+
+
 def test_an_extended_report_of_another_kind_or_cut_asks_nothing() -> None:
     for body in ("00000001 01000001 00000000", "00000001 04000002 eeaf5668", "00000001 0400ffff eeaf566840449dbe"):
         data = bytes.fromhex(body)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from media.drops import Drop
 from media.errors import MediaRefused
 from media.interface import MediaEvent, PeerClosed, PeerConnected, PictureChanged
+from media.rtp import rtcp
 from media.sfu import Sfu
 from media.transport import gnutls_client
 from media.transport.aiortc_seam import DtlsClient, DtlsServer, NodeCertificate, check_contract
@@ -212,6 +213,43 @@ async def test_who_falls_silent_or_stops_checking_is_taken_for_gone(stage: Stage
     assert peer.expired(now + CONSENT + 1) is None
     peer.srtp = None
     assert peer.expired(peer.created + HANDSHAKE_TIMEOUT + 1) == "no connection came about"
+
+
+async def test_on_a_lossy_way_a_publisher_takes_its_round_trip_to_be_short(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers each request for a packet only once in a round trip."""
+    host, _ = await stage.publish()
+    (publisher,) = stage.sfu._publishers.values()
+    publisher._report_at = time.monotonic() + 3600  # reports come when we say so
+    for number in (0, 1, 3, 4, 6, 7):
+        host.send_rtp(frame(number, key=number == 0))
+    await until(lambda: any(layer.losses.missed == 2 for layer in publisher._layers()))
+    (video,) = (layer for layer in publisher._layers() if layer.packets)
+    sent: list[bytes] = []
+    monkeypatch.setattr(publisher.connection, "send_rtcp", sent.append)
+    now = publisher._report_at + 10
+
+    def told() -> tuple[int, int]:
+        """The time our report says, and the delay it claims."""
+        blocks = [block for packet in sent for block in rtcp.blocks(packet)]
+        sent.clear()
+        ntp = next(ntp for block in blocks if block.kind == rtcp.EXTENDED and (ntp := rtcp.reference_time(block)))
+        return ntp, next(
+            report.delay for block in blocks if block.kind == rtcp.RR for report in rtcp.report_blocks(block)
+        )
+
+    publisher._handle_rtcp(rtcp.SenderReport(5, 1 << 32, 0, 0, 0).pack(), now)
+    publisher.tick(now, 60)
+    asked, delay = told()
+    assert delay == 0
+    publisher._handle_rtcp(rtcp.reference_answer(5, publisher.feedback_ssrc, asked), now + 0.25)
+    assert video.losses.round_trip == pytest.approx(0.25, abs=0.001)
+
+    assert video.lossy
+    publisher._handle_rtcp(rtcp.SenderReport(5, 2 << 32, 0, 0, 0).pack(), now + 1)
+    publisher.tick(now + 1.5, 60)
+    assert told()[1] / 65536 == pytest.approx(0.5 + 0.25, abs=0.001)
 
 
 # DTLS
