@@ -266,14 +266,16 @@ class SendRing:
                 self.blocked = True
                 return
             if error and self._segments[at] > 1:
-                self._send_segments(at)
+                if self._send_segments(at) and error != errno.EMSGSIZE:
+                    self.offloads = False  # it was not the way to this address: this system cannot do it
                 at += 1
             elif error:
                 self._drops.count(Drop.SEND_FAILED)
                 at += 1
 
-    def _send_segments(self, message: int) -> None:
-        """A message that the system did not cut for us: each segment alone."""
+    def _send_segments(self, message: int) -> int:
+        """A message that the system did not cut for us: each segment alone. Answers how many it took."""
+        sent = 0
         header = self._messages[message].header
         name = _unpacked(_ffi.buffer(_ffi.cast("char *", header.name), self._name_size)[:])
         for index in range(header.iovlen):
@@ -283,8 +285,9 @@ class SendRing:
             except OSError:
                 self._drops.count(Drop.SEND_FAILED)
             else:
-                self.packets_sent += 1
-                self.offloads = False  # it was not the address: this system or this path cannot do it
+                sent += 1
+        self.packets_sent += sent
+        return sent
 
     def _transmit_singly(self, start: int, stop: int) -> tuple[int, int]:
         for index in range(start, stop):

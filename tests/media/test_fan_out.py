@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import secrets
 import socket
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -303,6 +307,46 @@ def test_one_bad_address_does_not_end_the_offload(offloading: Callable[..., Any]
     assert drops[Drop.SEND_FAILED] == 4
     assert [ears[1].hear() for _ in packets] == packets
     nobody.socket.close()
+
+
+NARROW_WAY = """
+import socket
+import subprocess
+import sys
+from media.drops import Drop, Drops
+from media.forwarding.audience import Audience
+from media.transport.batch_sender import make_sender
+from test_fan_out import Ear, Name, burst_of, packet_of, secrets
+
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("127.0.0.1", 0))
+narrow, wide = Ear(secrets.token_bytes(28)), Ear(secrets.token_bytes(28))
+narrow.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+narrow.socket.bind(("127.0.0.99", 0))
+narrow.name = Name(socket.AF_INET, narrow.socket.getsockname())
+drops, packets = Drops(), [packet_of(number, 1100) for number in range(4)]
+sender = make_sender(sock, drops, twin="{twin}", offload=True)
+sender.send(Audience([narrow, wide]), burst_of(*packets), 0)
+for ear in (narrow, wide):
+    assert [ear.hear() for _ in packets] == packets
+assert sender.packets_sent == 8 and drops[Drop.SEND_FAILED] == 0
+assert sender.offloads, "one narrow way is no reason for all"
+"""
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_way_too_narrow_for_a_segment_does_not_end_the_offload(twin: str) -> None:
+    """In a network of its own, where one address has a path MTU of 600."""
+    lay = "ip link set lo up && ip route add table local local 127.0.0.99 dev lo mtu 600"
+    inside = ("unshare", "--net", "sh", "-c", f'{lay} && exec "$@"', "sh")
+    if subprocess.run((*inside, "true"), capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be made here")
+    ran = subprocess.run(
+        (*inside, sys.executable, "-c", NARROW_WAY.format(twin=twin)),
+        capture_output=True, text=True, check=False, timeout=30,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path))},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_a_twin_that_is_not_there_cannot_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,8 +151,9 @@ static void transmit(tally_sender *sender, int at, int stop, tally_result *resul
         if (errno == EINTR)
             continue;
         if (sender->segments[at] > 1) {
-            if (send_segments(sender, &sender->messages[at].msg_hdr, sender->segments[at], result))
-                sender->offload = 0; /* it was not the address: this system or this path cannot do it */
+            int narrow = errno == EMSGSIZE; /* the way to this one address; older kernels say EINVAL to everything */
+            if (send_segments(sender, &sender->messages[at].msg_hdr, sender->segments[at], result) && !narrow)
+                sender->offload = 0; /* it was not the address: this system cannot do it */
         } else {
             result->send_failed++;
         }
