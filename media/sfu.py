@@ -105,7 +105,7 @@ class Sfu:
         self._unwatched: dict[UpTrack, float] = {}  # since when
         self._hearers: dict[str, dict[Viewer, None]] = {}  # of messages, by group
         self._delivery = Delivery(self.drops)
-        self._pacing = Pacing(self.drops, clock)
+        self._pacing = Pacing(self.drops, clock, lambda delay, call: self._loop.call_later(delay, call))
         self._overload = Overload()
         self._given_up = {"feedback": 0, "layers": 0, "joins": 0}
 

@@ -17,9 +17,15 @@ STEP = 0.005
 class Pacing:
     """Makes pacers, and drives them."""
 
-    def __init__(self, drops: Drops, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        drops: Drops,
+        clock: Callable[[], float],
+        call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle],
+    ) -> None:
         self._drops = drops
         self._clock = clock
+        self._call_later = call_later
         self._holding: dict[Pacer, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -34,9 +40,9 @@ class Pacing:
     def _wake(self, pacer: Pacer) -> None:
         self._holding[pacer] = None
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(STEP, self._step)
+            self._timer = self._call_later(STEP, self._step)
 
     def _step(self) -> None:
         now = self._clock()
         self._holding = {pacer: None for pacer in self._holding if pacer.release(now)}
-        self._timer = asyncio.get_running_loop().call_later(STEP, self._step) if self._holding else None
+        self._timer = self._call_later(STEP, self._step) if self._holding else None

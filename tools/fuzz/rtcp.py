@@ -81,6 +81,8 @@ def _examine(data: bytes) -> None:
         assert estimate is None or estimate >= 0
         ntp = rtcp.reference_time(block)
         assert ntp is None or ntp < 1 << 64
+        since = rtcp.since_reference(block, block.media_ssrc)
+        assert since is None or max(since) < 1 << 32
 
 
 class _Shaper:
