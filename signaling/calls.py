@@ -15,9 +15,11 @@ import msgspec
 from billing.interface import Entitlements, Feature, UsageSink
 from rooms.interface import LinkRequest, RoomId, Rooms, RoomView, UpdateRoom, UserId
 from signaling import messages
-from signaling.conductor import Conductor, group_of, viewing_of
+from signaling.conductor import Conductor, viewing_of
 from signaling.errors import ProtocolError, bad_parameter, media_state
 from signaling.identity import Identities, Identity
+from signaling.offers import group_of
+from signaling.publications import described
 from signaling.stays import Stay, Stays
 
 __all__ = ["Caller", "Calls", "TABLE"]
@@ -339,7 +341,7 @@ class Calls:
         assert stay.publishing is not None, "publish() sets it or raises"
         return {
             "sdp": stay.publishing.answer,
-            "publications": [self._conductor.publication(stay, view) for view in stay.publishing.publications],
+            "publications": [described(stay, view) for view in stay.publishing.publications],
         }
 
     async def media_unpublish(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
