@@ -8,7 +8,7 @@ given to another publication of the same kind. A WHEP player made the offer itse
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from media.drops import Drops
@@ -112,6 +112,8 @@ class Viewer:
         self._wishes: dict[str, int] = {}
         self.modest = False
         """The node is overloaded: the smallest layers must do."""
+        self.smallest = False
+        """It never gets more than the smallest layers."""
         self._ticked_at = 0.0
         self._owed = 0.0  # bytes of padding
         self._trying = 0.0  # bits per second in all, during a trial
@@ -175,6 +177,16 @@ class Viewer:
             return
         self._wishes[publication] = pixels
         self.allocate(self._clock())
+
+    def received(self) -> Mapping[str, int]:
+        """See media.interface.Viewing."""
+        now = self._clock()
+        return {
+            slot.publication.id: slot.down.layer.pixels
+            for slot in self._slots
+            if slot.publication is not None and slot.down is not None
+            if slot.down.layer is not None and slot.down.layer.pixels and slot.down.layer.forwarded(now)
+        }
 
     @property
     def last_seen(self) -> float:
@@ -379,7 +391,7 @@ class Viewer:
 
     def _wish(self, publication: Publication) -> int | None:
         wish = self._wishes.get(publication.id)
-        return wish if not self.modest or wish == 0 else 1
+        return 1 if (self.modest or self.smallest) and wish != 0 else wish
 
     def _sending(self) -> float:
         """Bits per second, as they go out."""

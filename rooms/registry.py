@@ -348,6 +348,14 @@ class Rooms:
         """Raises 100004."""
         return self._find(app, room_id).room.view()
 
+    def check_preview(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Whether `user` may look into a room without entering it. Raises 100004 unless the room is there and on the
+        lists, 100016 while `user` is banned from it."""
+        room = self._find(app, room_id).room
+        if not room.info.is_public:
+            raise no_such_room()
+        room.moderation.check_entry(user, self._clock())
+
     def card(self, app: AppId, room_id: str) -> RoomCard:
         """The room as lists show it. Raises 100004."""
         return self._find(app, room_id).room.card()

@@ -80,13 +80,14 @@ async def node(
 
         stays = Stays()
         tasks = await stack.enter_async_context(_tasks())
-        meter = UsageMeter(stays, billing)
         conductor = Conductor(
             stays,
             billing,
             lost=lambda stay: tasks(whip.end_lost(stay)),
-            settle=lambda stay: meter.finish(stay, wall=wall(), monotonic=monotonic()),
+            settle=lambda session, seen: meter.finish(session, seen, wall=wall(), monotonic=monotonic()),
+            clock=monotonic,
         )
+        meter = UsageMeter(billing, stays, conductor.previews)
         sfu = Sfu(
             listener=conductor.handle_media,
             clock=monotonic,
@@ -118,7 +119,9 @@ async def node(
                 "rooms": rooms.statistics,
                 "billing": billing.statistics,
                 "signaling": lambda: (
-                    {"connections": conductor.outlets, "http_sessions": whip.sessions} | dict(stays.statistics())
+                    {"connections": conductor.outlets, "http_sessions": whip.sessions}
+                    | dict(stays.statistics())
+                    | dict(conductor.previews.statistics())
                 ),
             },
             lambda: ((drop.name.lower(), count) for drop, count in sfu.drops),
@@ -146,6 +149,7 @@ async def node(
 
         tasks(conductor.make_offers())
         tasks(_every_second(rooms.tick, "rooms"))
+        tasks(_every_second(conductor.tick, "previews"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
         yield Node(url(settings.host, port), demo_app)

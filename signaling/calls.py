@@ -18,7 +18,7 @@ from signaling import messages
 from signaling.conductor import Conductor, viewing_of
 from signaling.errors import ProtocolError, bad_parameter, media_state
 from signaling.identity import Identities, Identity
-from signaling.offers import group_of
+from signaling.offers import Receiver, group_of
 from signaling.publications import described
 from signaling.stays import Stay, Stays
 
@@ -366,13 +366,28 @@ class Calls:
         return {}
 
     async def media_answer(self, caller: Caller, params: messages.Answer) -> dict[str, Any]:
-        stay = self._stay(caller)
-        viewing_of(stay).accept(params.revision, params.sdp)
-        self._conductor.refresh(stay)
+        receiver = self._receiver(caller)
+        viewing_of(receiver).accept(params.revision, params.sdp)
+        self._conductor.refresh(receiver)
         return {}
 
     async def media_reset(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        self._conductor.reset(self._stay(caller))
+        self._conductor.reset(self._receiver(caller))
+        return {}
+
+    # Previews
+
+    async def preview_start(self, caller: Caller, params: messages.RoomRef) -> dict[str, Any]:
+        who, room_id = caller.who, RoomId(params.room_id)
+        _must_be_out(caller)
+        await self._entitlements.require(who.app, Feature.PREVIEW)
+        self._rooms.check_preview(who.app, room_id, who.user)
+        self._conductor.sfu.admit()
+        self._conductor.preview(caller.id, who.app, who.user, room_id)
+        return {}
+
+    async def preview_stop(self, caller: Caller, params: messages.RoomRef) -> dict[str, Any]:
+        self._conductor.previews.stop(caller.id, caller.who.app, RoomId(params.room_id))
         return {}
 
     # Usage
@@ -380,6 +395,11 @@ class Calls:
     async def usage_mine(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
         used = self._usage.used(self._stay(caller).session)
         return {"seconds": {str(tier): seconds for tier, seconds in used.items()}}
+
+    def _receiver(self, caller: Caller) -> Receiver:
+        """Who answers an offer: the member, or outside of rooms who looks into some."""
+        previewer = self._conductor.previews.of_connection(caller.id)
+        return self._stay(caller) if previewer is None else previewer
 
     def _stay(self, caller: Caller) -> Stay:
         who, room_id = _in_room(caller)
@@ -491,6 +511,8 @@ TABLE: dict[str, Call] = {
     "media.show": Call(messages.Show, Calls.media_show),
     "media.answer": Call(messages.Answer, Calls.media_answer),
     "media.reset": Call(messages.Nothing, Calls.media_reset),
+    "preview.start": Call(messages.RoomRef, Calls.preview_start),
+    "preview.stop": Call(messages.RoomRef, Calls.preview_stop),
     "barrage.send": Call(messages.Say, Calls.barrage_send),
     "barrage.custom": Call(messages.SayCustom, Calls.barrage_custom),
     "barrage.recent": Call(messages.Nothing, Calls.barrage_recent),

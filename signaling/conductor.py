@@ -53,7 +53,8 @@ from signaling import messages
 from signaling.between_rooms import BetweenRooms
 from signaling.errors import media_state
 from signaling.linked_rooms import LinkedRooms
-from signaling.offers import Offers, group_name
+from signaling.offers import Offers, Receiver, group_name
+from signaling.previews import Previewer, Previews
 from signaling.publications import blocked, described, is_stream, removed
 from signaling.rounds import notification
 from signaling.stays import Outlet, Stay, Stays
@@ -66,10 +67,17 @@ class Conductor:
     """Listens to rooms and media, and speaks to members."""
 
     def __init__(
-        self, stays: Stays, usage: UsageSink, *, lost: Callable[[Stay], None], settle: Callable[[Stay], None]
+        self,
+        stays: Stays,
+        usage: UsageSink,
+        *,
+        lost: Callable[[Stay], None],
+        settle: Callable[[Session, float | None], None],
+        clock: Callable[[], float],
     ) -> None:
-        """`lost` is called when the media of a member that has no WebSocket is gone; `settle` before a stay ends, so
-        that the seconds it has proven since the last tick are reported."""
+        """`lost` is called when the media of a member that has no WebSocket is gone; `settle` before a session ends,
+        with the last sign of life of its media, so that the seconds it has proven since the last tick are reported.
+        `clock` gives monotonic seconds."""
         self._stays = stays
         self._usage = usage
         self._lost = lost
@@ -77,7 +85,11 @@ class Conductor:
         self._outlets: dict[str, Outlet] = {}
         self._linked = LinkedRooms()
         self._telling = Telling(stays)
-        self._offers = Offers(stays, self._linked, lambda: self.sfu)
+        self.previews = Previews(
+            stays, self._linked, usage,
+            settle=settle, changed=lambda previewer: self._offers.refresh([previewer]), clock=clock,
+        )  # fmt: skip
+        self._offers = Offers(stays, self._linked, self.previews, lambda: self.sfu)
         self._between_rooms = BetweenRooms(stays, self._linked, self._offers, self._telling, lambda: self.rooms)
         self._sfu: Sfu | None = None
         self._rooms: Rooms | None = None
@@ -107,6 +119,7 @@ class Conductor:
 
     def shut(self, outlet: Outlet) -> None:
         self._outlets.pop(outlet.id, None)
+        self.previews.end_connection(outlet.id)
 
     @property
     def outlets(self) -> int:
@@ -143,12 +156,15 @@ class Conductor:
                 params = {"changed": event.changed, "deleted": event.deleted, "version": event.version}
                 self._tell(event, "room.metadata_changed", params)
             case RoomUpdated():
+                if not event.info.is_public:
+                    self.previews.end_room(event.app, event.room_id, "not_public")
                 self._tell(event, "room.updated", {**messages.room_info(event.info), "by": event.by})
             case AdminsChanged():
                 self._tell(event, "room.admins", {"admins": event.admins, "userid": event.user, "by": event.by})
             case MemberMuted():
                 self._tell(event, "room.member_muted", {"userid": event.user, "until": event.until, "by": event.by})
             case MemberBanned():
+                self.previews.end_user(event.app, event.room_id, event.user, "banned")
                 self._tell(event, "room.member_banned", {"userid": event.user, "until": event.until, "by": event.by})
             case RoomDismissed():
                 self._dismissed(event)
@@ -161,6 +177,7 @@ class Conductor:
         stay = Stay(event.app, event.room_id, member.user, session, self._outlets.get(member.connection))
         params = {"member": messages.member(member), "audience_count": event.audience_count}
         self._tell_in_time(event, "room.member_entered", params)
+        self.previews.end_connection(member.connection)
         self._stays.add(stay)
         self._offers.refresh([stay])
 
@@ -185,6 +202,7 @@ class Conductor:
                 old.left("logged_on_elsewhere")
         # The page that is back makes its connections anew, whether it was reloaded or only cut off for a while.
         self._close_media(stay, "the member came back with another connection")
+        self.previews.end_connection(event.connection)
         stay.outlet = self._outlets.get(event.connection)
         stay.fresh = True
         if isinstance(event, MemberReturned):
@@ -207,12 +225,13 @@ class Conductor:
         self._tell(event, "room.dismissed", {"reason": event.reason})
         for stay in self._stays.of_room(event.app, event.room_id):
             self._end(stay, "dismissed")
+        self.previews.end_room(event.app, event.room_id, "dismissed")
         self._linked.end(event.app, event.room_id)
 
     def _end(self, stay: Stay, reason: str) -> None:
         self._stays.remove(stay)
         self._offers.forget(stay)
-        self._settle(stay)
+        self._settle(stay.session, stay.last_seen)
         self._close_media(stay, f"the member left: {reason}")
         self._usage.end(stay.session)
         if stay.outlet is not None:
@@ -271,14 +290,18 @@ class Conductor:
         self._telling.everybody(app, [room], notification("media.speakers", {"userids": self.speakers(app, room)}))
 
     def _push(self, peer: str, method: str, params: Mapping[str, Any]) -> None:
-        """Tells the member whose media `peer` is, if it can be told."""
-        stay = self._stays.of_peer(peer)
-        if stay is not None and stay.outlet is not None:
-            stay.outlet.push(notification(method, params))
+        """Tells whose media `peer` is, if it can be told."""
+        owner = self._stays.of_peer(peer) or self.previews.of_peer(peer)
+        if owner is not None and owner.outlet is not None:
+            owner.outlet.push(notification(method, params))
 
     def _peer_closed(self, event: PeerClosed) -> None:
         stay = self._stays.unbind(event.peer)
         if stay is None:
+            previewer = self.previews.peer_closed(event.peer)
+            if previewer is not None and previewer.outlet is not None:
+                params = {"direction": "down", "reason": event.reason}
+                previewer.outlet.push(notification("media.closed", params))
             return
         up = stay.publishing is not None and stay.publishing.peer == event.peer
         if up:
@@ -327,6 +350,7 @@ class Conductor:
             rooms = (stay.room_id, *self._linked_audience(stay))
             viewers = (other for room in rooms for other in self._stays.of_room(stay.app, room))
             self._offers.refresh(other for other in viewers if other is not stay)
+            self._offers.refresh(self.previews.of_room(stay.app, stay.room_id))
 
     def end_publishing(self, stay: Stay, reason: str) -> None:
         """Ends what `stay` publishes, at its own wish or by the rules: no media.closed, it knows."""
@@ -344,18 +368,31 @@ class Conductor:
         (stay.muted.add if muted else stay.muted.discard)(publication_id)
         self._tell_viewers(stay, view, "publication.changed", {"publication": described(stay, view)})
 
-    def refresh(self, stay: Stay) -> None:
-        """What `stay` wants to receive has changed."""
-        self._offers.refresh([stay])
+    def preview(self, connection: str, app: AppId, user: UserId, room_id: RoomId) -> None:
+        """Lets a connection look into a room. Raises ProtocolError."""
+        outlet = self._outlets.get(connection)
+        if outlet is not None:
+            self.previews.start(outlet, app, user, room_id)
 
-    def reset(self, stay: Stay) -> None:
-        """The member's receiving connection is beyond repair: the next offer starts another."""
-        if stay.viewing is not None:
-            self._stays.unbind(stay.viewing.peer)
-            stay.viewing.close("the member asked for a new connection")
-            stay.viewing = None
-        stay.fresh = True
-        self._offers.refresh([stay])
+    def refresh(self, receiver: Receiver) -> None:
+        """What it wants to receive has changed."""
+        self._offers.refresh([receiver])
+
+    def reset(self, receiver: Receiver) -> None:
+        """Its receiving connection is beyond repair: the next offer starts another."""
+        reason = "a new connection was asked for"
+        if isinstance(receiver, Previewer):
+            self.previews.reset(receiver, reason)
+        elif receiver.viewing is not None:
+            self._stays.unbind(receiver.viewing.peer)
+            receiver.viewing.close(reason)
+            receiver.viewing = None
+        receiver.fresh = True
+        self._offers.refresh([receiver])
+
+    async def tick(self) -> None:
+        """Called about once a second."""
+        self.previews.tick()
 
     async def make_offers(self) -> None:
         """Runs for ever."""
@@ -404,8 +441,8 @@ def _forbidden_on(seat: SeatView | None) -> frozenset[str]:
     return frozenset(kind for kind, locked in locks.items() if locked)
 
 
-def viewing_of(stay: Stay) -> Viewing:
-    """The receiving peer of `stay`. Raises ProtocolError when it has none."""
-    if stay.viewing is None:
+def viewing_of(receiver: Receiver) -> Viewing:
+    """Its receiving peer. Raises ProtocolError when it has none."""
+    if receiver.viewing is None:
         raise media_state("No offer is waiting for an answer.")
-    return stay.viewing
+    return receiver.viewing
