@@ -26,8 +26,11 @@ from aiohttp import web
 from billing.interface import AppId
 from billing.service import Billing
 from media.sfu import Sfu
+from rooms.events import RoomEvent
 from rooms.gifts import Gift
+from rooms.people import People
 from rooms.registry import Rooms
+from rooms.social_store import SocialStore
 from signaling.addresses import listen, media_hosts, url
 from signaling.back_office.frame import BackOffice
 from signaling.calls import Calls
@@ -36,6 +39,8 @@ from signaling.front_door import FrontDoor
 from signaling.health import Health
 from signaling.http_api import HEADERS, HttpApi
 from signaling.identity import Identities
+from signaling.live_news import LiveNews
+from signaling.online import Online
 from signaling.settings import Settings
 from signaling.stays import Stay, Stays
 from signaling.usage import UsageMeter
@@ -96,15 +101,28 @@ async def node(
         )
         conductor.attach(sfu)
         stack.push_async_callback(sfu.close)
-        rooms = Rooms(billing, clock=wall, listener=conductor.handle_room, alliance_listener=conductor.handle_alliance)
+        store = SocialStore(f"sqlite:///{settings.data_dir / 'social.db'}")
+        await store.open()
+        stack.push_async_callback(store.close)
+        people = People(store, billing, clock=wall)
+
+        def hear(event: RoomEvent) -> None:
+            conductor.handle_room(event)
+            news.hear(event)
+
+        rooms = Rooms(billing, clock=wall, listener=hear, alliance_listener=conductor.handle_alliance)
         conductor.attach_rooms(rooms)
+        online = Online()
+        news = LiveNews(rooms, people, online)
         if demo_app is not None:
             _lay_out_gifts(rooms, demo_app)
         stack.push_async_callback(rooms.close)
 
         identities = Identities(billing, clock=wall)
-        calls = Calls(rooms, billing, billing, identities, stays, conductor)
-        sockets = Sockets(calls, rooms, conductor, requests_per_second=settings.requests_per_second, clock=monotonic)
+        calls = Calls(rooms, billing, billing, identities, stays, conductor, people)
+        sockets = Sockets(
+            calls, rooms, conductor, online, requests_per_second=settings.requests_per_second, clock=monotonic
+        )
         whip = Whip(rooms, billing, identities, stays, conductor)
         api = HttpApi(
             billing, identities,
@@ -118,7 +136,10 @@ async def node(
                 "rooms": rooms.statistics,
                 "billing": billing.statistics,
                 "signaling": lambda: (
-                    {"connections": conductor.outlets, "http_sessions": whip.sessions} | dict(stays.statistics())
+                    {"connections": conductor.outlets, "http_sessions": whip.sessions}
+                    | dict(stays.statistics())
+                    | dict(online.statistics())
+                    | dict(news.statistics())
                 ),
             },
             lambda: ((drop.name.lower(), count) for drop, count in sfu.drops),
@@ -145,6 +166,7 @@ async def node(
             stack.callback(door.close)
 
         tasks(conductor.make_offers())
+        tasks(news.run())
         tasks(_every_second(rooms.tick, "rooms"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
