@@ -46,7 +46,8 @@ from rooms.events import (
     SeatsChanged,
 )
 from rooms.follows import FollowChanged, FollowCounts, FollowKind
-from rooms.gifts import CatalogueView, CategoryView, Gift, GiftCatalogue, GiftCategory, Naming, Sending
+from rooms.gift_book import Sending
+from rooms.gifts import CatalogueView, CategoryView, Gift, GiftCatalogue, GiftCategory, Naming
 from rooms.ids import RoomId, UserId
 from rooms.link_events import LinkChanged, LinkEnded, LinkRequested, LinkRequestEnded
 from rooms.links import Link, LinkRequest

@@ -14,7 +14,8 @@ from billing.interface import Entitlements, Feature
 from rooms.barrage import Message, MessageKind
 from rooms.errors import no_such_room
 from rooms.events import LikesCounted, MessageSent, MetadataChanged, RoomEvent
-from rooms.gifts import CatalogueView, GiftCatalogue, GiftTotals, SenderTotals, Sending
+from rooms.gift_book import GiftTotals, SenderTotals, Sending
+from rooms.gifts import CatalogueView, GiftCatalogue
 from rooms.ids import AppId, RoomId, UserId, refuse_faults, user_id_fault
 from rooms.room import Room
 from rooms.room_statistic import RoomStatistic
