@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from rooms.errors import bad_parameter
 from rooms.ids import refuse_faults, text_fault
@@ -134,6 +134,34 @@ class GiftCatalogue:
         self._relations: dict[str, dict[str, None]] = {}  # category: its gifts, in order
         self._gift_names: dict[str, dict[str, Naming]] = {}
         self._category_names: dict[str, dict[str, Naming]] = {}
+
+    # Records
+
+    def record(self) -> str:
+        """All of it as a text, for a store."""
+        return json.dumps(
+            {
+                "gifts": [asdict(gift) for gift in self._gifts.values()],
+                "categories": [asdict(category) for category in self._categories.values()],
+                "relations": {category_id: list(gifts) for category_id, gifts in self._relations.items()},
+                "gift_names": _names_record(self._gift_names),
+                "category_names": _names_record(self._category_names),
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def of_record(cls, record: str) -> GiftCatalogue:
+        """What `record` gave; an empty catalogue for an empty text."""
+        made = cls()
+        if record:
+            read = json.loads(record)
+            made._gifts = {gift["gift_id"]: Gift(**gift) for gift in read["gifts"]}
+            made._categories = {each["category_id"]: GiftCategory(**each) for each in read["categories"]}
+            made._relations = {category_id: dict.fromkeys(gifts) for category_id, gifts in read["relations"].items()}
+            made._gift_names = _names_of_record(read["gift_names"])
+            made._category_names = _names_of_record(read["category_names"])
+        return made
 
     # Gifts
 
@@ -290,6 +318,14 @@ def _json_fault(what: str, text: str) -> str | None:
 def _no_constant(name: str) -> None:
     """Python reads NaN and Infinity, which are no JSON and break others' parsers."""
     raise ValueError(name)
+
+
+def _names_record(names: Mapping[str, Mapping[str, Naming]]) -> dict[str, dict[str, dict[str, str]]]:
+    return {key: {language: asdict(naming) for language, naming in named.items()} for key, named in names.items()}
+
+
+def _names_of_record(read: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, Naming]]:
+    return {key: {language: Naming(**naming) for language, naming in named.items()} for key, named in read.items()}
 
 
 def _set_naming(names: dict[str, Naming], language: str, naming: Naming) -> None:

@@ -19,6 +19,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from billing.interface import Entitlements, Feature, Gauge, Lease
 from rooms.alliances import AllianceEvent, Alliances
@@ -49,17 +50,19 @@ from rooms.commands import (
 )
 from rooms.errors import RoomRefused, already_in_room, no_such_room, room_exists, seats_limit, stopping
 from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
+from rooms.gift_catalogues import GiftCatalogues, GiftStore
 from rooms.graces import Grace, Graces
 from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
 from rooms.leases import Book, Leases, Unit, to_the_end
 from rooms.listing import page_of_rooms
+from rooms.profiles import ProfileStore
 from rooms.room import Room
 from rooms.search import needle_of
 from rooms.seats import MAX_SEATS, MovePolicy, Seats
 from rooms.talk import GiftGate, Talk
 from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
-__all__ = ["Rooms", "RoomTimes"]
+__all__ = ["RoomStore", "Rooms", "RoomTimes"]
 
 Key = tuple[AppId, RoomId]
 NOTHING: Mapping[Unit, Lease] = {}
@@ -87,6 +90,10 @@ class _Home:
     book: Book
 
 
+class RoomStore(ProfileStore, GiftStore, Protocol):
+    """What rooms keep beyond the process."""
+
+
 class Rooms:
     """The rooms of a node. Every wish is a method; one that raises RoomRefused or Refused has done nothing."""
 
@@ -95,13 +102,15 @@ class Rooms:
         entitlements: Entitlements,
         *,
         clock: Callable[[], float],
+        store: RoomStore,
         listener: Callable[[RoomEvent], None],
         alliance_listener: Callable[[AllianceEvent], None] | None = None,
         limits: RoomTimes = RoomTimes(),
         gift_gate: GiftGate | None = None,
     ) -> None:
-        """`clock` gives Unix seconds. `listener` hears what happens in a room, under its lock, and `alliance_listener`
-        what happens between rooms: they must not block, and not fail. `gift_gate` is asked before a gift is given."""
+        """`clock` gives Unix seconds; `store` has what outlives the node. `listener` hears what happens in a room,
+        under its lock, and `alliance_listener` what happens between rooms: they must not block, and not fail.
+        `gift_gate` is asked before a gift is given."""
         self._entitlements = entitlements
         self._leases = Leases(entitlements)
         self._clock = clock
@@ -119,8 +128,9 @@ class Rooms:
             lambda app, room_id: self._find(app, room_id).room, entitlements,
             clock=clock, listener=alliance_listener or _nobody_hears, punishment_s=limits.punishment_s,
         )  # fmt: skip
+        self.gifts = GiftCatalogues(store)
         self.talk = Talk(
-            lambda app, room_id: self._find(app, room_id).room, entitlements,
+            lambda app, room_id: self._find(app, room_id).room, entitlements, self.gifts,
             clock=clock, listener=lambda event: self._listener(event), gate=gift_gate or _nobody_asks,
             given=self.alliances.note_gift,
         )  # fmt: skip

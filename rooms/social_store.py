@@ -56,6 +56,12 @@ follow_counts = sa.Table(
     sa.Column("followers", sa.Integer, nullable=False),
     sa.Column("following", sa.Integer, nullable=False),
 )  # fmt: skip
+gift_catalogues = sa.Table(
+    "gift_catalogues", metadata,
+    sa.Column("sdkappid", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+)  # fmt: skip
 
 
 class SocialStore:
@@ -123,6 +129,16 @@ class SocialStore:
         owner, other = _columns(kind)
         query = sa.select(other).where(follows.c.sdkappid == app, owner == user, other.in_(users))
         return await self._run(lambda c: {UserId(name) for name in c.execute(query).scalars()})
+
+    # Gifts
+
+    async def gifts(self, app: AppId) -> tuple[str, int] | None:
+        query = sa.select(gift_catalogues).where(gift_catalogues.c.sdkappid == app)
+        row = await self._run(lambda connection: connection.execute(query).first())
+        return (row.record, row.version) if row is not None else None
+
+    async def save_gifts(self, app: AppId, record: str, version: int) -> bool:
+        return await self._run(lambda connection: _save_gifts(connection, app, record, version))
 
 
 def _profile(row: Any) -> Profile:
@@ -194,6 +210,18 @@ def _add(connection: sa.Connection, app: AppId, user: UserId, target: UserId, on
     for who, counted in ((user, follow_counts.c.following), (target, follow_counts.c.followers)):
         row = sa.and_(follow_counts.c.sdkappid == app, follow_counts.c.userid == who)
         connection.execute(follow_counts.update().where(row).values({counted: counted + one}))
+
+
+def _save_gifts(connection: sa.Connection, app: AppId, record: str, version: int) -> bool:
+    own = gift_catalogues.c.sdkappid == app
+    if version == 0:
+        if connection.execute(sa.select(gift_catalogues.c.version).where(own)).first() is not None:
+            return False
+        connection.execute(gift_catalogues.insert().values(sdkappid=app, version=1, record=record))
+        return True
+    newest = sa.and_(own, gift_catalogues.c.version == version)
+    changed = connection.execute(gift_catalogues.update().where(newest).values(version=version + 1, record=record))
+    return changed.rowcount == 1
 
 
 def _columns(kind: FollowKind) -> tuple[sa.Column[str], sa.Column[str]]:

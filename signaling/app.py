@@ -27,7 +27,7 @@ from billing.interface import AppId
 from billing.service import Billing
 from media.sfu import Sfu
 from rooms.events import RoomEvent
-from rooms.gifts import Gift
+from rooms.gifts import Gift, GiftCatalogue
 from rooms.people import People
 from rooms.registry import Rooms
 from rooms.social_store import SocialStore
@@ -110,12 +110,12 @@ async def node(
             conductor.handle_room(event)
             news.hear(event)
 
-        rooms = Rooms(billing, clock=wall, listener=hear, alliance_listener=conductor.handle_alliance)
+        rooms = Rooms(billing, clock=wall, store=store, listener=hear, alliance_listener=conductor.handle_alliance)
         conductor.attach_rooms(rooms)
         online = Online()
         news = LiveNews(rooms, people, online)
         if demo_app is not None:
-            _lay_out_gifts(rooms, demo_app)
+            await rooms.gifts.lay_out(demo_app, _lay_out_gifts)
         stack.push_async_callback(rooms.close)
 
         identities = Identities(billing, clock=wall)
@@ -212,9 +212,8 @@ async def _demo_app(billing: Billing, settings: Settings, now: float) -> AppId:
     return demo.app
 
 
-def _lay_out_gifts(rooms: Rooms, app: AppId) -> None:
+def _lay_out_gifts(catalogue: GiftCatalogue) -> None:
     """Something to give in the demo; other apps choose their own."""
-    catalogue = rooms.talk.catalogue(app)
     for identifier, english, chinese, coins in DEMO_GIFTS:
         catalogue.add(Gift(identifier, english, coins=coins))
         catalogue.set_language(identifier, "zh", chinese, "")
