@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from billing.interface import Entitlements, Feature, Gauge, Lease
 from rooms.alliances import AllianceEvent, Alliances
@@ -49,16 +50,19 @@ from rooms.commands import (
 )
 from rooms.errors import RoomRefused, already_in_room, no_such_room, room_exists, seats_limit, stopping
 from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
+from rooms.gift_catalogues import GiftCatalogues, GiftStore
 from rooms.graces import Grace, Graces
 from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
 from rooms.leases import Book, Leases, Unit, to_the_end
 from rooms.listing import page_of_rooms
+from rooms.profiles import ProfileStore
 from rooms.room import Room
+from rooms.search import needle_of
 from rooms.seats import MAX_SEATS, MovePolicy, Seats
 from rooms.talk import GiftGate, Talk
 from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
-__all__ = ["Rooms", "RoomTimes"]
+__all__ = ["RoomStore", "Rooms", "RoomTimes"]
 
 Key = tuple[AppId, RoomId]
 NOTHING: Mapping[Unit, Lease] = {}
@@ -86,6 +90,10 @@ class _Home:
     book: Book
 
 
+class RoomStore(ProfileStore, GiftStore, Protocol):
+    """What rooms keep beyond the process."""
+
+
 class Rooms:
     """The rooms of a node. Every wish is a method; one that raises RoomRefused or Refused has done nothing."""
 
@@ -94,13 +102,15 @@ class Rooms:
         entitlements: Entitlements,
         *,
         clock: Callable[[], float],
+        store: RoomStore,
         listener: Callable[[RoomEvent], None],
         alliance_listener: Callable[[AllianceEvent], None] | None = None,
         limits: RoomTimes = RoomTimes(),
         gift_gate: GiftGate | None = None,
     ) -> None:
-        """`clock` gives Unix seconds. `listener` hears what happens in a room, under its lock, and `alliance_listener`
-        what happens between rooms: they must not block, and not fail. `gift_gate` is asked before a gift is given."""
+        """`clock` gives Unix seconds; `store` has what outlives the node. `listener` hears what happens in a room,
+        under its lock, and `alliance_listener` what happens between rooms: they must not block, and not fail.
+        `gift_gate` is asked before a gift is given."""
         self._entitlements = entitlements
         self._leases = Leases(entitlements)
         self._clock = clock
@@ -118,8 +128,9 @@ class Rooms:
             lambda app, room_id: self._find(app, room_id).room, entitlements,
             clock=clock, listener=alliance_listener or _nobody_hears, punishment_s=limits.punishment_s,
         )  # fmt: skip
+        self.gifts = GiftCatalogues(store)
         self.talk = Talk(
-            lambda app, room_id: self._find(app, room_id).room, entitlements,
+            lambda app, room_id: self._find(app, room_id).room, entitlements, self.gifts,
             clock=clock, listener=lambda event: self._listener(event), gate=gift_gate or _nobody_asks,
             given=self.alliances.note_gift,
         )  # fmt: skip
@@ -369,13 +380,62 @@ class Rooms:
         """Raises 100004, 100005."""
         return self._find(app, room_id).room.member(user)
 
-    def rooms_of(self, app: AppId, *, cursor: str = "", count: int = 20) -> tuple[list[RoomCard], str]:
+    def rooms_of(
+        self,
+        app: AppId,
+        *,
+        cursor: str = "",
+        count: int = 20,
+        category: int | None = None,
+        owners: Collection[UserId] | None = None,
+    ) -> tuple[list[RoomCard], str]:
         """The app's rooms by audience, largest first, then oldest; and the cursor of the next page, empty at the end.
+        Of one category, and of some owners only, where these are named.
 
         Raises 100002 for a cursor that was not given out, and for a count below one.
         """
         refuse_faults(number_fault("The count", count))
-        return page_of_rooms((home.room for home in self._homes.get(app, {}).values()), cursor, count)
+        wanted = (
+            room
+            for room in self._rooms_of(app)
+            if (category is None or category in room.info.category) and (owners is None or room.owner in owners)
+        )
+        return page_of_rooms(wanted, cursor, count)
+
+    def owners(self, app: AppId) -> set[UserId]:
+        """The owners of the app's rooms that are public."""
+        return {room.owner for room in self._rooms_of(app) if room.info.is_public}
+
+    def owned_by(self, app: AppId, user: UserId) -> RoomCard | None:
+        """The room that `user` owns, if it is public."""
+        home = self._homes.get(app, {}).get(self._where.get((app, user), RoomId("")))
+        if home is None or home.room.owner != user or not home.room.info.is_public:
+            return None
+        return home.room.card()
+
+    async def search(self, app: AppId, text: str, *, cursor: str = "", count: int = 20) -> tuple[list[RoomCard], str]:
+        """Public rooms with `text` in their name or id, or their owner's, in the order of `rooms_of`.
+
+        Raises 100002 for a blank or long text, a bad cursor or count; billing's 100007.
+        """
+        refuse_faults(number_fault("The count", count))
+        needle = needle_of(text)
+        await self._entitlements.require(app, Feature.SEARCH)
+        return page_of_rooms((room for room in self._rooms_of(app) if room.is_found(needle)), cursor, count)
+
+    async def search_members(
+        self, app: AppId, room_id: str, user: UserId, text: str, *, cursor: str = "", count: int = 50
+    ) -> tuple[list[MemberView], str]:
+        """Members of a room, the owner included, with `text` in their name or id, newest first; for `user`, who is one.
+
+        A page may have fewer than `count`, or none, while there is a cursor. Raises 100002, 100004, 100005, 100007.
+        """
+        refuse_faults(number_fault("The count", count))
+        needle = needle_of(text)
+        await self._entitlements.require(app, Feature.SEARCH)
+        room = self._find(app, room_id).room
+        room.member(user)
+        return room.search(needle, cursor, count)
 
     def audience(self, app: AppId, room_id: str, *, cursor: str = "", count: int = 50) -> tuple[list[MemberView], str]:
         """Members besides the owner, newest first; and the cursor of the next page, empty at the end.
@@ -503,6 +563,9 @@ class Rooms:
         home = self._find(app, room_id)
         async with home.book.lock:
             yield home
+
+    def _rooms_of(self, app: AppId) -> Iterator[Room]:
+        return (home.room for home in self._homes.get(app, {}).values())
 
     def _all_homes(self) -> Iterator[_Home]:
         for homes in self._homes.values():

@@ -62,6 +62,7 @@ from rooms.moderation import Moderation
 from rooms.permissions import check_above, check_permission
 from rooms.requests import Outcome
 from rooms.room_talk import RoomTalk
+from rooms.search import folded
 from rooms.seats import Seats
 from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
@@ -269,7 +270,8 @@ class Room:
 
     def _resume(self, member: Member, name: str, connection: str, now: float) -> list[RoomEvent]:
         old, dropped = member.connection, not member.connected
-        member.name, member.connection, member.grace_until = name, connection, None
+        member.call(name)
+        member.connection, member.grace_until = connection, None
         if dropped:
             return [MemberReturned(self.app, self.room_id, now, member.user, connection)]
         if old != connection:
@@ -394,6 +396,15 @@ class Room:
         """Members besides the owner, newest first, and the cursor of the next page."""
         page, following = self.members.page(cursor, count, but=self.owner)
         return [self._view(member) for member in page], following
+
+    def search(self, needle: str, cursor: str, count: int) -> tuple[list[MemberView], str]:
+        """Members, the owner included, whose name or id has `needle` in it; see `Members.search`."""
+        page, following = self.members.search(needle, cursor, count)
+        return [self._view(member) for member in page], following
+
+    def is_found(self, needle: str) -> bool:
+        """Whether the room's name or id, or its owner's, has `needle` in it."""
+        return needle in folded(self.info.name, self.room_id, self.members.get(self.owner).name, self.owner)
 
     def _role(self, user: UserId) -> Role | None:
         return self._role_of(user) if user in self.members else None

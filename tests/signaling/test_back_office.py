@@ -46,15 +46,15 @@ class Secrets:
         return SECRET
 
 
-class Talk:
-    def catalogue(self, app: AppId) -> Any:
+class NoGifts:
+    async def get(self, app: AppId) -> Any:
         raise RuntimeError("this is our fault")
 
 
 class NoRooms:
     """The frame must refuse before rooms is asked."""
 
-    talk = Talk()
+    gifts = NoGifts()
 
 
 class Clock:
