@@ -25,6 +25,7 @@ from billing.interface import Entitlements, Feature, Gauge, Lease
 from rooms.alliances import AllianceEvent, Alliances
 from rooms.co_guests import SeatRequest
 from rooms.commands import (
+    AddRobot,
     Answer,
     Apply,
     Ban,
@@ -44,12 +45,13 @@ from rooms.commands import (
     Lose,
     MoveSeat,
     MuteMember,
+    RemoveRobot,
     SetAdmin,
     TakeSeat,
     UpdateRoom,
 )
-from rooms.errors import RoomRefused, already_in_room, no_such_room, room_exists, seats_limit, stopping
-from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
+from rooms.errors import RoomRefused, already_in_room, no_such_account, no_such_room, room_exists, seats_limit, stopping
+from rooms.events import DismissReason, MemberDropped, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
 from rooms.gift_catalogues import GiftCatalogues, GiftStore
 from rooms.graces import Grace, Graces
 from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
@@ -112,6 +114,7 @@ class Rooms:
         under its lock, and `alliance_listener` what happens between rooms: they must not block, and not fail.
         `gift_gate` is asked before a gift is given."""
         self._entitlements = entitlements
+        self._store = store
         self._leases = Leases(entitlements)
         self._clock = clock
         self._listener = listener
@@ -195,24 +198,8 @@ class Rooms:
 
         Raises 100002, 100004, 100008, -2108, and billing's 101011.
         """
-        command = Enter(user, name, connection)
         refuse_faults(room_id_fault(room_id))
-        async with self._home(app, room_id) as home:
-            room = home.room
-            self._check_free(app, user, room.room_id)
-            room.check(command, self._clock())
-            if user in room.members:
-                self._change(home, command)
-                return room.view()
-            # Noted before the asking: meanwhile the same user may be entering another room.
-            self._where[app, user] = room.room_id
-            try:
-                taken = await self._leases.ask(home.book, (Gauge.AUDIENCE, user))
-            except BaseException:
-                del self._where[app, user]
-                raise
-            self._change(home, command, taken)
-            return room.view()
+        return await self._join(app, room_id, user, Enter(user, name, connection))
 
     async def leave(self, app: AppId, room_id: str, user: UserId) -> None:
         """Ends the membership; the owner's leaving dismisses the room. Raises 100004, 100005."""
@@ -230,6 +217,28 @@ class Rooms:
         Never refused, and done even when the caller is cancelled: nobody else would ever say that it was lost.
         """
         await to_the_end(asyncio.ensure_future(self._drop(app, room_id, user, connection)))
+
+    # Robots
+
+    async def add_robot(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Makes an account of the app a member that needs no connection, and counts among the audience; harmless when
+        it is one already.
+
+        Raises 100002 for no account, or more than three; 100004, 100008, 100016, -2108, and billing's 101011.
+        """
+        profile = (await self._store.profiles(app, [user])).get(user)
+        if profile is None:
+            raise no_such_account(user)
+        await self._join(app, room_id, user, AddRobot(user, profile.name or str(user)))
+
+    async def remove_robot(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Takes a robot out of the room. Raises 100004, 100005."""
+        async with self._home(app, room_id) as home:
+            await self._give_up(home, RemoveRobot(user))
+
+    def robots(self, app: AppId, room_id: str) -> tuple[UserId, ...]:
+        """In the order in which they were added. Raises 100004."""
+        return tuple(self._find(app, room_id).room.robots)
 
     # Moderation
 
@@ -503,7 +512,8 @@ class Rooms:
             async with self._home(app, room_id) as home:
                 owner = user == home.room.owner
                 until = self._clock() + (self._limits.owner_grace_s if owner else self._limits.member_grace_s)
-                if self._change(home, Drop(user, connection, until)):
+                events = self._change(home, Drop(user, connection, until))
+                if any(isinstance(event, MemberDropped) for event in events):
                     self._graces.add(Grace(until, app, home.room.room_id, user))
         except RoomRefused:
             return  # the room is over
@@ -516,6 +526,25 @@ class Rooms:
             return  # the room is over
 
     # Steps
+
+    async def _join(self, app: AppId, room_id: str, user: UserId, command: Enter | AddRobot) -> RoomView:
+        """Makes `user` a member, with a lease, unless it is one."""
+        async with self._home(app, room_id) as home:
+            room = home.room
+            self._check_free(app, user, room.room_id)
+            room.check(command, self._clock())
+            if user in room.members:
+                self._change(home, command)
+                return room.view()
+            # Noted before the asking: meanwhile the same user may be entering another room.
+            self._where[app, user] = room.room_id
+            try:
+                taken = await self._leases.ask(home.book, (Gauge.AUDIENCE, user))
+            except BaseException:
+                del self._where[app, user]
+                raise
+            self._change(home, command, taken)
+            return room.view()
 
     async def _open(self, app: AppId, room_id: RoomId, wish: Create, lock: asyncio.Lock) -> RoomView:
         seats = Seats(await self._seats_count(app, wish.seats))
