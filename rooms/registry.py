@@ -52,6 +52,7 @@ from rooms.commands import (
 )
 from rooms.errors import RoomRefused, already_in_room, no_such_account, no_such_room, room_exists, seats_limit, stopping
 from rooms.events import DismissReason, MemberDropped, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
+from rooms.finding import Finding
 from rooms.gift_catalogues import GiftCatalogues, GiftStore
 from rooms.graces import Grace, Graces
 from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
@@ -59,7 +60,6 @@ from rooms.leases import Book, Leases, Unit, to_the_end
 from rooms.listing import page_of_rooms
 from rooms.profiles import ProfileStore
 from rooms.room import Room
-from rooms.search import needle_of
 from rooms.seats import MAX_SEATS, MovePolicy, Seats
 from rooms.talk import GiftGate, Talk
 from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
@@ -131,6 +131,9 @@ class Rooms:
             lambda app, room_id: self._find(app, room_id).room, entitlements,
             clock=clock, listener=alliance_listener or _nobody_hears, punishment_s=limits.punishment_s,
         )  # fmt: skip
+        self.finding = Finding(
+            self._rooms_of, lambda app, room_id: self._find(app, room_id).room, entitlements, clock=clock
+        )
         self.gifts = GiftCatalogues(store)
         self.talk = Talk(
             lambda app, room_id: self._find(app, room_id).room, entitlements, self.gifts,
@@ -413,30 +416,6 @@ class Rooms:
         if home is None or home.room.owner != user or not home.room.info.is_public:
             return None
         return home.room.card()
-
-    async def search(self, app: AppId, text: str, *, cursor: str = "", count: int = 20) -> tuple[list[RoomCard], str]:
-        """Public rooms with `text` in their name or id, or their owner's, in the order of `rooms_of`.
-
-        Raises 100002 for a blank or long text, a bad cursor or count; billing's 100007.
-        """
-        refuse_faults(number_fault("The count", count))
-        needle = needle_of(text)
-        await self._entitlements.require(app, Feature.SEARCH)
-        return page_of_rooms((room for room in self._rooms_of(app) if room.is_found(needle)), cursor, count)
-
-    async def search_members(
-        self, app: AppId, room_id: str, user: UserId, text: str, *, cursor: str = "", count: int = 50
-    ) -> tuple[list[MemberView], str]:
-        """Members of a room, the owner included, with `text` in their name or id, newest first; for `user`, who is one.
-
-        A page may have fewer than `count`, or none, while there is a cursor. Raises 100002, 100004, 100005, 100007.
-        """
-        refuse_faults(number_fault("The count", count))
-        needle = needle_of(text)
-        await self._entitlements.require(app, Feature.SEARCH)
-        room = self._find(app, room_id).room
-        room.member(user)
-        return room.search(needle, cursor, count)
 
     def audience(self, app: AppId, room_id: str, *, cursor: str = "", count: int = 50) -> tuple[list[MemberView], str]:
         """Members besides the owner, newest first; and the cursor of the next page, empty at the end.
