@@ -6,11 +6,10 @@ Three tags are a profile's own name, picture and sentence; the others are kept a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from rooms.interface import Profile, ProfileChange, UserId
-from signaling.back_office import bodies
+from signaling.back_office import bodies, replies
 from signaling.back_office.call import Call, Reply
 from signaling.back_office.codes import bad_body, no_such_account, no_such_tag, wrong_kind
 
@@ -51,10 +50,8 @@ async def portrait_get(call: Call, body: bodies.GetPortraits) -> Reply:
         _kind(tag)
     users = [UserId(user) for user in dict.fromkeys(body.To_Account)]
     found = await call.people.profiles(call.app, users)
-    rows = [_row(user, found.get(user), body.TagList) for user in users]
-    missing = [user for user in users if user not in found]
-    reply = {"UserProfileItem": rows, "ErrorDisplay": ""}
-    return reply | {"Fail_Account": missing} if missing else reply
+    values = {user: _values(profile) for user, profile in found.items()}
+    return replies.portraits(users, values, body.TagList)
 
 
 async def portrait_set(call: Call, body: bodies.SetPortrait) -> Reply:
@@ -81,11 +78,5 @@ def _kind(tag: str) -> type[str] | type[int] | tuple[type[str], type[int]]:
     return TAGS[tag]
 
 
-def _row(user: UserId, profile: Profile | None, tags: Iterable[str]) -> dict[str, Any]:
-    if profile is None:
-        return {
-            "To_Account": user, "ProfileItem": [], "ResultCode": 40003, "ResultInfo": "The account does not exist.",
-        }  # fmt: skip
-    values = {NAME: profile.name, AVATAR: profile.avatar, SIGNATURE: profile.signature, **profile.words}
-    items = [{"Tag": tag, "Value": values[tag]} for tag in tags if tag in values]
-    return {"To_Account": user, "ProfileItem": items, "ResultCode": 0, "ResultInfo": ""}
+def _values(profile: Profile) -> Mapping[str, str | int]:
+    return {NAME: profile.name, AVATAR: profile.avatar, SIGNATURE: profile.signature, **profile.words}
