@@ -56,6 +56,7 @@ class ProfileChange:
         refuse_faults(
             text_fault("A name", self.name or "", MAX_NAME),
             text_fault("A picture's URL", self.avatar or "", MAX_AVATAR),
+            "A profile has no NUL in it." if "\0" in f"{self.name}{self.avatar}{self.signature}" else None,
             "A picture is at an http or https URL." if not _may_be_shown(self.avatar or "") else None,
             text_fault("A signature", self.signature or "", MAX_SIGNATURE),
             *(text_fault(f"{key[:64]!r}", word, MAX_WORD) for key, word in self.words.items() if isinstance(word, str)),

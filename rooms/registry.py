@@ -25,6 +25,7 @@ from billing.interface import Entitlements, Feature, Gauge, Lease
 from rooms.alliances import AllianceEvent, Alliances
 from rooms.co_guests import SeatRequest
 from rooms.commands import (
+    AddRobot,
     Answer,
     Apply,
     Ban,
@@ -44,12 +45,14 @@ from rooms.commands import (
     Lose,
     MoveSeat,
     MuteMember,
+    RemoveRobot,
     SetAdmin,
     TakeSeat,
     UpdateRoom,
 )
-from rooms.errors import RoomRefused, already_in_room, no_such_room, room_exists, seats_limit, stopping
-from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
+from rooms.errors import RoomRefused, already_in_room, no_such_account, no_such_room, room_exists, seats_limit, stopping
+from rooms.events import DismissReason, MemberDropped, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
+from rooms.finding import Finding
 from rooms.gift_catalogues import GiftCatalogues, GiftStore
 from rooms.graces import Grace, Graces
 from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
@@ -57,7 +60,6 @@ from rooms.leases import Book, Leases, Unit, to_the_end
 from rooms.listing import page_of_rooms
 from rooms.profiles import ProfileStore
 from rooms.room import Room
-from rooms.search import needle_of
 from rooms.seats import MAX_SEATS, MovePolicy, Seats
 from rooms.talk import GiftGate, Talk
 from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
@@ -112,6 +114,7 @@ class Rooms:
         under its lock, and `alliance_listener` what happens between rooms: they must not block, and not fail.
         `gift_gate` is asked before a gift is given."""
         self._entitlements = entitlements
+        self._store = store
         self._leases = Leases(entitlements)
         self._clock = clock
         self._listener = listener
@@ -128,6 +131,9 @@ class Rooms:
             lambda app, room_id: self._find(app, room_id).room, entitlements,
             clock=clock, listener=alliance_listener or _nobody_hears, punishment_s=limits.punishment_s,
         )  # fmt: skip
+        self.finding = Finding(
+            self._rooms_of, lambda app, room_id: self._find(app, room_id).room, entitlements, clock=clock
+        )
         self.gifts = GiftCatalogues(store)
         self.talk = Talk(
             lambda app, room_id: self._find(app, room_id).room, entitlements, self.gifts,
@@ -195,24 +201,8 @@ class Rooms:
 
         Raises 100002, 100004, 100008, -2108, and billing's 101011.
         """
-        command = Enter(user, name, connection)
         refuse_faults(room_id_fault(room_id))
-        async with self._home(app, room_id) as home:
-            room = home.room
-            self._check_free(app, user, room.room_id)
-            room.check(command, self._clock())
-            if user in room.members:
-                self._change(home, command)
-                return room.view()
-            # Noted before the asking: meanwhile the same user may be entering another room.
-            self._where[app, user] = room.room_id
-            try:
-                taken = await self._leases.ask(home.book, (Gauge.AUDIENCE, user))
-            except BaseException:
-                del self._where[app, user]
-                raise
-            self._change(home, command, taken)
-            return room.view()
+        return await self._join(app, room_id, user, Enter(user, name, connection))
 
     async def leave(self, app: AppId, room_id: str, user: UserId) -> None:
         """Ends the membership; the owner's leaving dismisses the room. Raises 100004, 100005."""
@@ -230,6 +220,28 @@ class Rooms:
         Never refused, and done even when the caller is cancelled: nobody else would ever say that it was lost.
         """
         await to_the_end(asyncio.ensure_future(self._drop(app, room_id, user, connection)))
+
+    # Robots
+
+    async def add_robot(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Makes an account of the app a member that needs no connection, and counts among the audience; harmless when
+        it is one already.
+
+        Raises 100002 for no account, or more than three; 100004, 100008, 100016, -2108, and billing's 101011.
+        """
+        profile = (await self._store.profiles(app, [user])).get(user)
+        if profile is None:
+            raise no_such_account(user)
+        await self._join(app, room_id, user, AddRobot(user, profile.name or str(user)))
+
+    async def remove_robot(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Takes a robot out of the room. Raises 100004, 100005."""
+        async with self._home(app, room_id) as home:
+            await self._give_up(home, RemoveRobot(user))
+
+    def robots(self, app: AppId, room_id: str) -> tuple[UserId, ...]:
+        """In the order in which they were added. Raises 100004."""
+        return tuple(self._find(app, room_id).room.robots)
 
     # Moderation
 
@@ -413,30 +425,6 @@ class Rooms:
             return None
         return home.room.card()
 
-    async def search(self, app: AppId, text: str, *, cursor: str = "", count: int = 20) -> tuple[list[RoomCard], str]:
-        """Public rooms with `text` in their name or id, or their owner's, in the order of `rooms_of`.
-
-        Raises 100002 for a blank or long text, a bad cursor or count; billing's 100007.
-        """
-        refuse_faults(number_fault("The count", count))
-        needle = needle_of(text)
-        await self._entitlements.require(app, Feature.SEARCH)
-        return page_of_rooms((room for room in self._rooms_of(app) if room.is_found(needle)), cursor, count)
-
-    async def search_members(
-        self, app: AppId, room_id: str, user: UserId, text: str, *, cursor: str = "", count: int = 50
-    ) -> tuple[list[MemberView], str]:
-        """Members of a room, the owner included, with `text` in their name or id, newest first; for `user`, who is one.
-
-        A page may have fewer than `count`, or none, while there is a cursor. Raises 100002, 100004, 100005, 100007.
-        """
-        refuse_faults(number_fault("The count", count))
-        needle = needle_of(text)
-        await self._entitlements.require(app, Feature.SEARCH)
-        room = self._find(app, room_id).room
-        room.member(user)
-        return room.search(needle, cursor, count)
-
     def audience(self, app: AppId, room_id: str, *, cursor: str = "", count: int = 50) -> tuple[list[MemberView], str]:
         """Members besides the owner, newest first; and the cursor of the next page, empty at the end.
 
@@ -511,7 +499,8 @@ class Rooms:
             async with self._home(app, room_id) as home:
                 owner = user == home.room.owner
                 until = self._clock() + (self._limits.owner_grace_s if owner else self._limits.member_grace_s)
-                if self._change(home, Drop(user, connection, until)):
+                events = self._change(home, Drop(user, connection, until))
+                if any(isinstance(event, MemberDropped) for event in events):
                     self._graces.add(Grace(until, app, home.room.room_id, user))
         except RoomRefused:
             return  # the room is over
@@ -524,6 +513,25 @@ class Rooms:
             return  # the room is over
 
     # Steps
+
+    async def _join(self, app: AppId, room_id: str, user: UserId, command: Enter | AddRobot) -> RoomView:
+        """Makes `user` a member, with a lease, unless it is one."""
+        async with self._home(app, room_id) as home:
+            room = home.room
+            self._check_free(app, user, room.room_id)
+            room.check(command, self._clock())
+            if user in room.members:
+                self._change(home, command)
+                return room.view()
+            # Noted before the asking: meanwhile the same user may be entering another room.
+            self._where[app, user] = room.room_id
+            try:
+                taken = await self._leases.ask(home.book, (Gauge.AUDIENCE, user))
+            except BaseException:
+                del self._where[app, user]
+                raise
+            self._change(home, command, taken)
+            return room.view()
 
     async def _open(self, app: AppId, room_id: RoomId, wish: Create, lock: asyncio.Lock) -> RoomView:
         seats = Seats(await self._seats_count(app, wish.seats))

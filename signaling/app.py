@@ -107,11 +107,11 @@ async def node(
         stack.push_async_callback(store.close)
         people = People(store, billing, clock=wall)
 
-        def hear(event: RoomEvent) -> None:
+        def hear_room(event: RoomEvent) -> None:
             conductor.handle_room(event)
             news.hear(event)
 
-        rooms = Rooms(billing, clock=wall, store=store, listener=hear, alliance_listener=conductor.handle_alliance)
+        rooms = Rooms(billing, clock=wall, store=store, listener=hear_room, alliance_listener=conductor.handle_alliance)
         conductor.attach_rooms(rooms)
         online = Online()
         news = LiveNews(rooms, people, online)
@@ -124,12 +124,12 @@ async def node(
         sockets = Sockets(
             calls, rooms, conductor, online, requests_per_second=settings.requests_per_second, clock=monotonic
         )
-        whip = Whip(rooms, billing, identities, stays, conductor)
+        whip = Whip(rooms, billing, identities, stays, conductor, people)
         api = HttpApi(
             billing, identities,
             operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall, admins=settings.admins,
         )  # fmt: skip
-        office = BackOffice(rooms, identities, admins=settings.admins, clock=monotonic)
+        office = BackOffice(rooms, people, identities, admins=settings.admins, clock=monotonic)
         health = Health(
             {
                 "media": sfu.statistics,

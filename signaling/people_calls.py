@@ -51,7 +51,8 @@ class PeopleCalls:
         who = caller.who
         change = ProfileChange(params.name, params.avatar, params.signature)
         changed = await self._people.change_profile(who.app, who.user, change)
-        caller.name = changed.name or str(who.user)
+        if params.name is not None:
+            caller.name = changed.name or str(who.user)
         return await self._profile(who, who.user)
 
     # Finding
@@ -67,12 +68,15 @@ class PeopleCalls:
         return {"rooms": [messages.room_card(card) for card in cards], "cursor": cursor}
 
     async def room_search(self, caller: Caller, params: wishes.SearchRooms) -> dict[str, Any]:
-        cards, cursor = await self._rooms.search(caller.who.app, params.text, cursor=params.cursor, count=params.count)
+        who = caller.who
+        cards, cursor = await self._rooms.finding.rooms(
+            who.app, who.user, params.text, cursor=params.cursor, count=params.count
+        )
         return {"rooms": [messages.room_card(card) for card in cards], "cursor": cursor}
 
     async def audience_search(self, caller: Caller, params: wishes.SearchAudience) -> dict[str, Any]:
         who, room_id = in_room(caller)
-        members, cursor = await self._rooms.search_members(
+        members, cursor = await self._rooms.finding.members(
             who.app, room_id, who.user, params.text, cursor=params.cursor, count=params.count
         )
         return {"members": [messages.member(member) for member in members], "cursor": cursor}

@@ -38,6 +38,8 @@ async def test_an_owner_is_followed_and_its_followers_hear_when_it_goes_live(
     assert await refused(bob, "profile.set", avatar="javascript:alert(1)") == 100002
     assert await refused(bob, "follow.list", kind="friends") == -32602
 
+    await olga.call("profile.set", signature="An hour of piano")  # the name stays
+
     await olga.call("room.create", room_id="hour", name="An hour of piano")
     assert await bob.event("follow.live") == {
         "userid": "olga", "name": "Olga", "room_id": "hour", "room_name": "An hour of piano",

@@ -13,7 +13,7 @@ from fake_store import FakeStore
 from hypothesis import settings
 
 from billing.interface import AppId, Gauge
-from rooms.interface import AllianceEvent, Gift, GiftCatalogue, RoomEvent, Rooms, RoomView, UserId
+from rooms.interface import AllianceEvent, Gift, GiftCatalogue, Profile, RoomEvent, Rooms, RoomView, UserId
 
 APP = AppId(1400000001)
 HISTORIES = settings(
@@ -65,6 +65,13 @@ class House:
     async def lay_out(self, *gifts: Gift) -> None:
         for gift in gifts:
             await self.rooms.gifts.change(APP, partial(GiftCatalogue.add, gift=gift))
+
+    async def add_robot(self, user: str, room_id: str = "r") -> None:
+        await self.rooms.add_robot(APP, room_id, UserId(user))
+
+    def import_accounts(self, *users: str) -> None:
+        for user in users:
+            self.store.kept[APP, UserId(user)] = Profile(UserId(user), user.title())
 
     async def drop(self, user: str, room_id: str = "r", connection: str | None = None) -> None:
         await self.rooms.disconnected(APP, room_id, UserId(user), connection or f"c_{user}")

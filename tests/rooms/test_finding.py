@@ -6,6 +6,7 @@ import pytest
 from room_house import APP, House
 
 from billing.interface import AppId, Feature, Refused
+from rooms.finding import RATE
 from rooms.interface import RoomRefused, UpdateRoom, UserId
 
 OLGA, ANNA = UserId("olga"), UserId("anna")
@@ -49,14 +50,14 @@ async def test_public_rooms_are_found_by_their_names_and_by_their_owners(house: 
     await three_rooms(house)
 
     async def found(text: str) -> list[str]:
-        return [card.room_id for card in (await house.rooms.search(APP, text))[0]]
+        return [card.room_id for card in (await house.rooms.finding.rooms(APP, OLGA, text))[0]]
 
     assert await found("PIANO") == ["r1"]
     assert await found("ann") == ["r2"]
     assert await found("r") == ["r1", "r2"]
     assert await found("nothing") == []
-    first, cursor = await house.rooms.search(APP, "r", count=1)
-    second, end = await house.rooms.search(APP, "r", cursor=cursor, count=1)
+    first, cursor = await house.rooms.finding.rooms(APP, OLGA, "r", count=1)
+    second, end = await house.rooms.finding.rooms(APP, OLGA, "r", cursor=cursor, count=1)
     assert ([card.room_id for card in (*first, *second)], end) == (["r1", "r2"], "")
 
 
@@ -65,15 +66,15 @@ async def test_members_are_found_by_who_is_in_the_room(house: House) -> None:
     for user in ("bob", "bobby", "cyd"):
         await house.enter(user, "r1")
 
-    members, cursor = await house.rooms.search_members(APP, "r1", OLGA, "BOB", count=1)
-    others, end = await house.rooms.search_members(APP, "r1", OLGA, "BOB", cursor=cursor)
-    owner, _ = await house.rooms.search_members(APP, "r1", UserId("cyd"), "olg")
+    members, cursor = await house.rooms.finding.members(APP, "r1", OLGA, "BOB", count=1)
+    others, end = await house.rooms.finding.members(APP, "r1", OLGA, "BOB", cursor=cursor)
+    owner, _ = await house.rooms.finding.members(APP, "r1", UserId("cyd"), "olg")
 
     assert [member.user for member in (*members, *others, *owner)] == ["bobby", "bob", "olga"]
     assert end == ""
     for room_id, user, code in (("r1", ANNA, 100005), ("nowhere", ANNA, 100004)):
         with pytest.raises(RoomRefused) as refused:
-            await house.rooms.search_members(APP, room_id, user, "bob")
+            await house.rooms.finding.members(APP, room_id, user, "bob")
         assert refused.value.code == code
 
 
@@ -81,8 +82,22 @@ async def test_searches_need_the_edition(house: House) -> None:
     await three_rooms(house)
     house.billing.features.remove(Feature.SEARCH)
 
-    for wish in (house.rooms.search(APP, "r"), house.rooms.search_members(APP, "r1", OLGA, "bob")):
+    for wish in (house.rooms.finding.rooms(APP, OLGA, "r"), house.rooms.finding.members(APP, "r1", OLGA, "bob")):
         with pytest.raises(Refused) as refused:
             await wish
         assert refused.value.code == 100007
     assert house.rooms.rooms_of(APP)[0], "the plain list is everybody's"
+
+
+async def test_a_user_searches_so_often_and_others_do_not_wait_for_it(house: House) -> None:
+    await three_rooms(house)
+    for _ in range(int(2 * RATE)):
+        await house.rooms.finding.rooms(APP, OLGA, "r")
+
+    for wish in (house.rooms.finding.rooms(APP, OLGA, "r"), house.rooms.finding.members(APP, "r1", OLGA, "bob")):
+        with pytest.raises(RoomRefused) as refused:
+            await wish
+        assert refused.value.code == 100012
+    assert (await house.rooms.finding.rooms(APP, ANNA, "r"))[0]
+    house.clock.now += 1
+    assert (await house.rooms.finding.rooms(APP, OLGA, "r"))[0]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from fake_entitlements import FakeEntitlements
 from room_house import APP, Clock
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
 from billing.interface import AppId, Feature, Refused
 from rooms.errors import RoomRefused
@@ -15,7 +17,7 @@ from rooms.follows import MAX_FOLLOWED, FollowChanged, FollowCounts, FollowKind
 from rooms.ids import UserId
 from rooms.people import CHUNK, People
 from rooms.profiles import MAX_WORDS, Profile, ProfileChange
-from rooms.social_store import SocialStore
+from rooms.social_store import SocialStore, metadata
 
 A, B, C, STAR = UserId("a"), UserId("b"), UserId("c"), UserId("star")
 FOLLOWERS, FOLLOWING = FollowKind.FOLLOWERS, FollowKind.FOLLOWING
@@ -211,6 +213,7 @@ async def test_what_a_change_does_not_name_stays(town: Town) -> None:
         {"avatar": "https://" + "a" * 193},
         {"signature": "s" * 201},
         {"signature": "\ud800"},
+        {"name": "NUL\0"},  # PostgreSQL keeps none
         {"words": {"long": "w" * 501}},
     ],
 )
@@ -228,3 +231,11 @@ async def test_a_profile_has_so_many_words_and_no_more(town: Town) -> None:
         await town.people.change_profile(APP, A, ProfileChange(name="Anna", words={"more": 1}))
     assert refused.value.code == 100002
     assert (await town.people.profiles(APP, [A]))[A].name == "", "nothing of it was done"
+
+
+def test_the_tables_are_those_of_postgresql_too() -> None:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    made = {table.name: str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables}
+
+    assert set(made) == {"profiles", "follows", "follow_counts", "gift_catalogues"}
+    assert "number BIGSERIAL" in made["follows"], "a number of 32 bits would be used up"
