@@ -5,7 +5,7 @@ Media does not know members, seats or prices. It is given session descriptions a
 composer and used through these methods:
 
     sfu.publish(offer, sources, max_pixels, group) -> Publishing      a peer that sends, answered
-    sfu.view()                                   -> Viewing         a peer that receives, by the server's offers
+    sfu.view(smallest)                           -> Viewing         a peer that receives, by the server's offers
     sfu.play(offer, publications)                -> Viewing         a peer that receives, by its own offer (WHEP)
     sfu.flow(now)                                -> [FlowFact]
 """
@@ -183,6 +183,10 @@ class Viewing(Protocol):
         """That publication is shown at so many pixels, 0 for hidden: nothing larger than fills them is sent."""
         ...
 
+    def received(self) -> Mapping[str, int]:
+        """Width x height of each picture that it is being sent now, by publication."""
+        ...
+
     def offer(self) -> tuple[int, str, Sequence[StreamOffer]] | None:
         """The next (revision, description, streams), or None when nothing changed or an answer is still due."""
         ...
@@ -213,8 +217,9 @@ class Sfu(Protocol):
         together. Raises MediaRefused."""
         ...
 
-    def view(self) -> Viewing:
-        """A peer that will receive what it is told to `want`."""
+    def view(self, *, smallest: bool = False) -> Viewing:
+        """A peer that will receive what it is told to `want`. `smallest`: of each picture its smallest layer only,
+        whatever is wished and whatever the bandwidth."""
         ...
 
     def play(self, offer: str, publications: Sequence[str]) -> Viewing:

@@ -190,9 +190,10 @@ class Sfu:
             self._tick_in(TICK)
         return publisher
 
-    def view(self) -> Viewer:
+    def view(self, *, smallest: bool = False) -> Viewer:
         """See media.interface.Sfu."""
         viewer = self._viewer()
+        viewer.smallest = smallest
         self._adopt(viewer)
         return viewer
 
@@ -213,8 +214,7 @@ class Sfu:
         now = self._clock()
         flowing: dict[UpTrack | None, int] = {
             layer: layer.pixels
-            for publication in self._publications.values() for layer in publication.layers
-            if layer.flowing(now) and not layer.blocked and not layer.forbidden
+            for publication in self._publications.values() for layer in publication.layers if layer.forwarded(now)
         }  # fmt: skip
         facts = [
             FlowFact(viewer.peer, sum(flowing.get(down.layer, 0) for down in viewer.down_tracks),

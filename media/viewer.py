@@ -8,8 +8,9 @@ given to another publication of the same kind. A WHEP player made the offer itse
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from media.drops import Drops
 from media.errors import BadDescription, MediaRefused, UnsupportedCodec
@@ -45,6 +46,19 @@ MAX_PADDING = 24
 """Packets of one turn of a trial."""
 
 
+class _Carried(NamedTuple):
+    """How a description names a publication."""
+
+    ssrc: int
+    rtx_ssrc: int
+    stream: str
+    track: str
+
+    @classmethod
+    def by(cls, publication: Publication) -> _Carried:
+        return cls(publication.ssrc, publication.rtx_ssrc, publication.stream, publication.id)
+
+
 @dataclass(slots=True)
 class _Slot:
     """One m-section of the viewer's description, for the life of its connection."""
@@ -60,6 +74,9 @@ class _Slot:
     rejected: bool = False
     told: UpTrack | None = None
     """The layer it was last told of."""
+    carried: _Carried | None = None
+    """What it carries, or carried last. An inactive section goes on naming it: else a Chromium (156) makes the stream
+    anew when it comes back under the same SSRC, and shows nothing of it, though it decodes every frame."""
 
 
 class Viewer:
@@ -112,6 +129,8 @@ class Viewer:
         self._wishes: dict[str, int] = {}
         self.modest = False
         """The node is overloaded: the smallest layers must do."""
+        self.smallest = False
+        """It never gets more than the smallest layers."""
         self._ticked_at = 0.0
         self._owed = 0.0  # bytes of padding
         self._trying = 0.0  # bits per second in all, during a trial
@@ -175,6 +194,16 @@ class Viewer:
             return
         self._wishes[publication] = pixels
         self.allocate(self._clock())
+
+    def received(self) -> Mapping[str, int]:
+        """See media.interface.Viewing."""
+        now = self._clock()
+        return {
+            slot.publication.id: slot.down.layer.pixels
+            for slot in self._slots
+            if slot.publication is not None and slot.down is not None
+            if slot.down.layer is not None and slot.down.layer.pixels and slot.down.layer.forwarded(now)
+        }
 
     @property
     def last_seen(self) -> float:
@@ -249,7 +278,7 @@ class Viewer:
             publication, codec = found
             waiting.remove(publication)
             kept = {uri: number for uri, number in section.extensions.items() if uri in KEPT[section.kind]}
-            slot = _Slot(section.mid, section.kind, codec, publication, kept)
+            slot = _Slot(section.mid, section.kind, codec, publication, kept, carried=_Carried.by(publication))
             slot.down = self._down(slot, publication, WireFormat.of(codec, kept), section)
             self._slots.append(slot)
             sections.append(self._local(slot))
@@ -271,15 +300,25 @@ class Viewer:
                 continue
             codec = publication.codec
             extensions = {uri: EXTENSION_IDS[uri] for uri in KEPT[codec.kind]}
-            free = next(
-                (slot for slot in self._slots if slot.publication is None and slot.kind == codec.kind
-                 and not slot.rejected),
-                None,
-            )  # fmt: skip
-            if free is not None:
-                free.publication, free.codec = publication, codec
+            slot = self._free_slot(publication)
+            if slot is not None:
+                slot.publication, slot.codec = publication, codec
             elif len(self._slots) < MAX_SECTIONS:
-                self._slots.append(_Slot(str(len(self._slots)), codec.kind, codec, publication, extensions))
+                slot = _Slot(str(len(self._slots)), codec.kind, codec, publication, extensions)
+                self._slots.append(slot)
+            else:
+                continue
+            slot.carried = _Carried.by(publication)
+
+    def _free_slot(self, publication: Publication) -> _Slot | None:
+        """The one that carried it before, for no SSRC may be in two sections; else any."""
+        free = [
+            slot
+            for slot in self._slots
+            if slot.publication is None and slot.kind == publication.kind and not slot.rejected
+        ]
+        again = (slot for slot in free if slot.carried is not None and slot.carried.ssrc == publication.ssrc)
+        return next(again, free[0] if free else None)
 
     def _drop(self, slot: _Slot) -> None:
         publication, down = slot.publication, slot.down
@@ -379,7 +418,7 @@ class Viewer:
 
     def _wish(self, publication: Publication) -> int | None:
         wish = self._wishes.get(publication.id)
-        return wish if not self.modest or wish == 0 else 1
+        return 1 if (self.modest or self.smallest) and wish != 0 else wish
 
     def _sending(self) -> float:
         """Bits per second, as they go out."""
@@ -420,10 +459,10 @@ class Viewer:
             extensions=slot.extensions,
             feedback=VIEWER_FEEDBACK if slot.kind == "video" else (),
         )
-        if publication is not None:
-            section.ssrc = publication.ssrc
-            section.retransmission_ssrc = publication.rtx_ssrc if slot.codec.retransmission is not None else None
-            section.stream, section.track = publication.stream, publication.id
+        if slot.carried is not None:
+            section.ssrc = slot.carried.ssrc
+            section.retransmission_ssrc = slot.carried.rtx_ssrc if slot.codec.retransmission is not None else None
+            section.stream, section.track = slot.carried.stream, slot.carried.track
         return section
 
     # Reports

@@ -1,6 +1,7 @@
 """What can be wished of a room: frozen wishes, checked when they are made.
 
-`by` is who wishes. A wish that only the server can have (it alone sees connections and clocks) has no `by`.
+`by` is who wishes. A wish that only the server can have (it alone sees connections and clocks, and has robots) has no
+`by`.
 
 Pure: values in, a refusal (100002) or a command out.
 """
@@ -28,9 +29,9 @@ from rooms.seats import MovePolicy
 from rooms.views import SeatMode
 
 __all__ = [
-    "Answer", "Apply", "Ban", "Cancel", "Command", "Create", "Dismiss", "Drop", "Enter", "Expire", "Invite", "Kick",
-    "KickFromSeat", "Leave", "LeaveSeat", "LockSeat", "Lose", "MemberCommand", "MoveSeat", "MuteMember", "SetAdmin",
-    "TakeSeat", "UpdateRoom",
+    "AddRobot", "Answer", "Apply", "Ban", "Cancel", "Command", "Create", "Dismiss", "Drop", "Enter", "Expire", "Invite",
+    "Kick", "KickFromSeat", "Leave", "LeaveSeat", "LockSeat", "Lose", "MemberCommand", "MoveSeat", "MuteMember",
+    "RemoveRobot", "SetAdmin", "TakeSeat", "UpdateRoom",
 ]  # fmt: skip
 
 
@@ -310,6 +311,25 @@ class Lose:
     """The end of that grace time, which tells it from a later one of the same member."""
 
 
+@dataclass(frozen=True, slots=True)
+class AddRobot:
+    """The server puts a member into the room that needs no connection; harmless when it is one already."""
+
+    user: UserId
+    name: str
+    """Its display name, at most 100 bytes."""
+
+    def __post_init__(self) -> None:
+        refuse_faults(user_id_fault(self.user), text_fault("A member's name", self.name, MAX_NAME))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRobot:
+    """The server takes a robot out."""
+
+    user: UserId
+
+
 def _seconds_fault(seconds: int) -> str | None:
     return None if 0 <= seconds <= MAX_SECONDS else f"The time is 0 to {MAX_SECONDS} seconds."
 
@@ -319,4 +339,4 @@ MemberCommand = (
     | LockSeat | MoveSeat | Apply | Invite | Answer | Cancel | SetAdmin | MuteMember | Ban | UpdateRoom
 )  # fmt: skip
 """What members may wish; the table of permissions has a row for each."""
-Command = MemberCommand | Drop | Lose | Expire
+Command = MemberCommand | AddRobot | RemoveRobot | Drop | Lose | Expire

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 __all__ = [
     "RoomRefused", "already_in_room", "already_queued", "already_seated", "bad_parameter", "banned", "member_muted",
-    "messages_disabled", "needs_application", "no_permission", "no_such_room", "not_in_room", "not_seated",
-    "owner_cannot", "room_exists", "room_full", "seat_locked", "seat_occupied", "seats_full", "seats_limit",
-    "stopping", "too_many_admins",
+    "messages_disabled", "needs_application", "no_permission", "no_such_account", "no_such_robot", "no_such_room",
+    "not_in_room", "not_seated", "owner_cannot", "room_exists", "room_full", "seat_locked", "seat_occupied",
+    "seats_full", "seats_limit", "stopping", "too_many_admins", "too_many_robots",
 ]  # fmt: skip
 
 
@@ -38,6 +38,10 @@ def bad_parameter(sentence: str) -> RoomRefused:
     return RoomRefused(100002, "bad_parameter", sentence)
 
 
+def no_such_account(user: str) -> RoomRefused:
+    return RoomRefused(100002, "bad_parameter", f"{user} is no account of this app; import it first.")
+
+
 def room_exists() -> RoomRefused:
     return RoomRefused(100003, "room_exists", "There is a room with this id already.")
 
@@ -48,6 +52,10 @@ def no_such_room() -> RoomRefused:
 
 def not_in_room() -> RoomRefused:
     return RoomRefused(100005, "not_in_room", "That member is not in this room.")
+
+
+def no_such_robot() -> RoomRefused:
+    return RoomRefused(100005, "not_in_room", "There is no such robot in this room.")
 
 
 def no_permission() -> RoomRefused:
@@ -80,6 +88,10 @@ def messages_disabled() -> RoomRefused:
 
 def too_many_admins(limit: int) -> RoomRefused:
     return RoomRefused(100020, "too_many_admins", f"A room has at most {limit} admins.", limit=limit, used=limit)
+
+
+def too_many_robots(limit: int) -> RoomRefused:
+    return RoomRefused(100002, "bad_parameter", f"A room has at most {limit} robots.", limit=limit, used=limit)
 
 
 def seat_locked(index: int) -> RoomRefused:

@@ -1,7 +1,8 @@
 """What the other packages may know of rooms.
 
 `Rooms` is the one object: every wish is one of its methods, every "no" a `RoomRefused` (or billing's own `Refused`),
-everything that happened in a room a `RoomEvent`, between rooms an `AllianceEvent`, told to its listeners.
+everything that happened in a room a `RoomEvent`, between rooms an `AllianceEvent`, told to its listeners. `People` is
+the same for what users are outside of rooms.
 """
 
 from __future__ import annotations
@@ -44,10 +45,14 @@ from rooms.events import (
     SeatRequestEnded,
     SeatsChanged,
 )
-from rooms.gifts import CatalogueView, CategoryView, Gift, GiftCatalogue, GiftCategory, Naming, Sending
+from rooms.follows import FollowChanged, FollowCounts, FollowKind
+from rooms.gift_book import Sending
+from rooms.gifts import CatalogueView, CategoryView, Gift, GiftCatalogue, GiftCategory, Naming
 from rooms.ids import RoomId, UserId
 from rooms.link_events import LinkChanged, LinkEnded, LinkRequested, LinkRequestEnded
 from rooms.links import Link, LinkRequest
+from rooms.people import People, Person
+from rooms.profiles import Profile, ProfileChange
 from rooms.registry import Rooms, RoomTimes
 from rooms.requests import Outcome
 from rooms.room_statistic import RoomStatistic
@@ -56,6 +61,7 @@ from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode
 
 __all__ = [
     "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
+    "People", "Person", "Profile", "ProfileChange", "FollowChanged", "FollowCounts", "FollowKind",
     "CatalogueView", "CategoryView", "Gift", "GiftCatalogue", "GiftCategory", "Message", "MessageKind", "MovePolicy",
     "Naming", "Outcome", "RoomStatistic", "SeatRequest", "Sending", "UpdateRoom",
     "MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView",

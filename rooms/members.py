@@ -1,7 +1,8 @@
 """The members of one room: who is here, by which connection, in which order they came.
 
 Each member gets a number when it enters, one more than the last; the numbers are the cursor of the audience list, so
-that a page of a list of 10,000 costs a bisection and not a walk.
+that a page of a list of 10,000 costs a bisection and not a walk. A search walks, over texts that were made for it when
+a member entered, and no further than `MAX_WALKED` members at once.
 
 Pure: users in, members out.
 """
@@ -15,8 +16,12 @@ from dataclasses import dataclass
 from rooms.cursors import number_of
 from rooms.errors import not_in_room
 from rooms.ids import UserId
+from rooms.search import folded
 
-__all__ = ["Member", "Members"]
+__all__ = ["MAX_WALKED", "Member", "Members"]
+
+MAX_WALKED = 10_000
+"""Members one call of `search` looks at; about a millisecond."""
 
 
 @dataclass(slots=True)
@@ -29,6 +34,12 @@ class Member:
     number: int
     grace_until: float | None = None
     """Unix seconds at which a dropped member is lost; None while it is connected."""
+    searched: str = ""
+    """Its name and id, as searches compare them."""
+
+    def call(self, name: str) -> None:
+        """It is called `name` from now on."""
+        self.name, self.searched = name, folded(name, self.user)
 
     @property
     def connected(self) -> bool:
@@ -67,6 +78,7 @@ class Members:
     def add(self, user: UserId, name: str, connection: str) -> Member:
         self._last += 1
         member = Member(user, name, connection, self._last)
+        member.call(name)
         self._by_user[user] = self._by_number[member.number] = member
         self._numbers.append(member.number)
         return member
@@ -96,3 +108,18 @@ class Members:
                 return page, str(page[-1].number)
             page.append(member)
         return page, ""
+
+    def search(self, needle: str, cursor: str, count: int) -> tuple[list[Member], str]:
+        """At most `count` members whose name or id has `needle` in it, newest first, and the cursor of the next page.
+
+        A page may have fewer, or none, and a cursor all the same: so far it was looked, and no further.
+        """
+        end = len(self._numbers) if not cursor else bisect_left(self._numbers, number_of(cursor))
+        page: list[Member] = []
+        for place in range(end - 1, max(-1, end - 1 - MAX_WALKED), -1):
+            member = self._by_number[self._numbers[place]]
+            if needle in member.searched:
+                page.append(member)
+                if len(page) == count:
+                    return page, str(member.number) if place else ""
+        return page, str(self._numbers[end - MAX_WALKED]) if end > MAX_WALKED else ""

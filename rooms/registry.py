@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from billing.interface import Entitlements, Feature, Gauge, Lease
 from rooms.alliances import AllianceEvent, Alliances
 from rooms.co_guests import SeatRequest
 from rooms.commands import (
+    AddRobot,
     Answer,
     Apply,
     Ban,
@@ -43,22 +45,26 @@ from rooms.commands import (
     Lose,
     MoveSeat,
     MuteMember,
+    RemoveRobot,
     SetAdmin,
     TakeSeat,
     UpdateRoom,
 )
-from rooms.errors import RoomRefused, already_in_room, no_such_room, room_exists, seats_limit, stopping
-from rooms.events import DismissReason, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
+from rooms.errors import RoomRefused, already_in_room, no_such_account, no_such_room, room_exists, seats_limit, stopping
+from rooms.events import DismissReason, MemberDropped, MemberLeft, RoomDismissed, RoomEvent, SeatRequested, SeatsChanged
+from rooms.finding import Finding
+from rooms.gift_catalogues import GiftCatalogues, GiftStore
 from rooms.graces import Grace, Graces
 from rooms.ids import AppId, RoomId, UserId, number_fault, refuse_faults, room_id_fault
 from rooms.leases import Book, Leases, Unit, to_the_end
 from rooms.listing import page_of_rooms
+from rooms.profiles import ProfileStore
 from rooms.room import Room
 from rooms.seats import MAX_SEATS, MovePolicy, Seats
 from rooms.talk import GiftGate, Talk
 from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
-__all__ = ["Rooms", "RoomTimes"]
+__all__ = ["RoomStore", "Rooms", "RoomTimes"]
 
 Key = tuple[AppId, RoomId]
 NOTHING: Mapping[Unit, Lease] = {}
@@ -86,6 +92,10 @@ class _Home:
     book: Book
 
 
+class RoomStore(ProfileStore, GiftStore, Protocol):
+    """What rooms keep beyond the process."""
+
+
 class Rooms:
     """The rooms of a node. Every wish is a method; one that raises RoomRefused or Refused has done nothing."""
 
@@ -94,14 +104,17 @@ class Rooms:
         entitlements: Entitlements,
         *,
         clock: Callable[[], float],
+        store: RoomStore,
         listener: Callable[[RoomEvent], None],
         alliance_listener: Callable[[AllianceEvent], None] | None = None,
         limits: RoomTimes = RoomTimes(),
         gift_gate: GiftGate | None = None,
     ) -> None:
-        """`clock` gives Unix seconds. `listener` hears what happens in a room, under its lock, and `alliance_listener`
-        what happens between rooms: they must not block, and not fail. `gift_gate` is asked before a gift is given."""
+        """`clock` gives Unix seconds; `store` has what outlives the node. `listener` hears what happens in a room,
+        under its lock, and `alliance_listener` what happens between rooms: they must not block, and not fail.
+        `gift_gate` is asked before a gift is given."""
         self._entitlements = entitlements
+        self._store = store
         self._leases = Leases(entitlements)
         self._clock = clock
         self._listener = listener
@@ -118,8 +131,12 @@ class Rooms:
             lambda app, room_id: self._find(app, room_id).room, entitlements,
             clock=clock, listener=alliance_listener or _nobody_hears, punishment_s=limits.punishment_s,
         )  # fmt: skip
+        self.finding = Finding(
+            self._rooms_of, lambda app, room_id: self._find(app, room_id).room, entitlements, clock=clock
+        )
+        self.gifts = GiftCatalogues(store)
         self.talk = Talk(
-            lambda app, room_id: self._find(app, room_id).room, entitlements,
+            lambda app, room_id: self._find(app, room_id).room, entitlements, self.gifts,
             clock=clock, listener=lambda event: self._listener(event), gate=gift_gate or _nobody_asks,
             given=self.alliances.note_gift,
         )  # fmt: skip
@@ -184,24 +201,8 @@ class Rooms:
 
         Raises 100002, 100004, 100008, -2108, and billing's 101011.
         """
-        command = Enter(user, name, connection)
         refuse_faults(room_id_fault(room_id))
-        async with self._home(app, room_id) as home:
-            room = home.room
-            self._check_free(app, user, room.room_id)
-            room.check(command, self._clock())
-            if user in room.members:
-                self._change(home, command)
-                return room.view()
-            # Noted before the asking: meanwhile the same user may be entering another room.
-            self._where[app, user] = room.room_id
-            try:
-                taken = await self._leases.ask(home.book, (Gauge.AUDIENCE, user))
-            except BaseException:
-                del self._where[app, user]
-                raise
-            self._change(home, command, taken)
-            return room.view()
+        return await self._join(app, room_id, user, Enter(user, name, connection))
 
     async def leave(self, app: AppId, room_id: str, user: UserId) -> None:
         """Ends the membership; the owner's leaving dismisses the room. Raises 100004, 100005."""
@@ -219,6 +220,28 @@ class Rooms:
         Never refused, and done even when the caller is cancelled: nobody else would ever say that it was lost.
         """
         await to_the_end(asyncio.ensure_future(self._drop(app, room_id, user, connection)))
+
+    # Robots
+
+    async def add_robot(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Makes an account of the app a member that needs no connection, and counts among the audience; harmless when
+        it is one already.
+
+        Raises 100002 for no account, or more than three; 100004, 100008, 100016, -2108, and billing's 101011.
+        """
+        profile = (await self._store.profiles(app, [user])).get(user)
+        if profile is None:
+            raise no_such_account(user)
+        await self._join(app, room_id, user, AddRobot(user, profile.name or str(user)))
+
+    async def remove_robot(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Takes a robot out of the room. Raises 100004, 100005."""
+        async with self._home(app, room_id) as home:
+            await self._give_up(home, RemoveRobot(user))
+
+    def robots(self, app: AppId, room_id: str) -> tuple[UserId, ...]:
+        """In the order in which they were added. Raises 100004."""
+        return tuple(self._find(app, room_id).room.robots)
 
     # Moderation
 
@@ -348,6 +371,14 @@ class Rooms:
         """Raises 100004."""
         return self._find(app, room_id).room.view()
 
+    def check_preview(self, app: AppId, room_id: str, user: UserId) -> None:
+        """Whether `user` may look into a room without entering it. Raises 100004 unless the room is there and on the
+        lists, 100016 while `user` is banned from it."""
+        room = self._find(app, room_id).room
+        if not room.info.is_public:
+            raise no_such_room()
+        room.moderation.check_entry(user, self._clock())
+
     def card(self, app: AppId, room_id: str) -> RoomCard:
         """The room as lists show it. Raises 100004."""
         return self._find(app, room_id).room.card()
@@ -361,13 +392,38 @@ class Rooms:
         """Raises 100004, 100005."""
         return self._find(app, room_id).room.member(user)
 
-    def rooms_of(self, app: AppId, *, cursor: str = "", count: int = 20) -> tuple[list[RoomCard], str]:
+    def rooms_of(
+        self,
+        app: AppId,
+        *,
+        cursor: str = "",
+        count: int = 20,
+        category: int | None = None,
+        owners: Collection[UserId] | None = None,
+    ) -> tuple[list[RoomCard], str]:
         """The app's rooms by audience, largest first, then oldest; and the cursor of the next page, empty at the end.
+        Of one category, and of some owners only, where these are named.
 
         Raises 100002 for a cursor that was not given out, and for a count below one.
         """
         refuse_faults(number_fault("The count", count))
-        return page_of_rooms((home.room for home in self._homes.get(app, {}).values()), cursor, count)
+        wanted = (
+            room
+            for room in self._rooms_of(app)
+            if (category is None or category in room.info.category) and (owners is None or room.owner in owners)
+        )
+        return page_of_rooms(wanted, cursor, count)
+
+    def owners(self, app: AppId) -> set[UserId]:
+        """The owners of the app's rooms that are public."""
+        return {room.owner for room in self._rooms_of(app) if room.info.is_public}
+
+    def owned_by(self, app: AppId, user: UserId) -> RoomCard | None:
+        """The room that `user` owns, if it is public."""
+        home = self._homes.get(app, {}).get(self._where.get((app, user), RoomId("")))
+        if home is None or home.room.owner != user or not home.room.info.is_public:
+            return None
+        return home.room.card()
 
     def audience(self, app: AppId, room_id: str, *, cursor: str = "", count: int = 50) -> tuple[list[MemberView], str]:
         """Members besides the owner, newest first; and the cursor of the next page, empty at the end.
@@ -443,7 +499,8 @@ class Rooms:
             async with self._home(app, room_id) as home:
                 owner = user == home.room.owner
                 until = self._clock() + (self._limits.owner_grace_s if owner else self._limits.member_grace_s)
-                if self._change(home, Drop(user, connection, until)):
+                events = self._change(home, Drop(user, connection, until))
+                if any(isinstance(event, MemberDropped) for event in events):
                     self._graces.add(Grace(until, app, home.room.room_id, user))
         except RoomRefused:
             return  # the room is over
@@ -456,6 +513,25 @@ class Rooms:
             return  # the room is over
 
     # Steps
+
+    async def _join(self, app: AppId, room_id: str, user: UserId, command: Enter | AddRobot) -> RoomView:
+        """Makes `user` a member, with a lease, unless it is one."""
+        async with self._home(app, room_id) as home:
+            room = home.room
+            self._check_free(app, user, room.room_id)
+            room.check(command, self._clock())
+            if user in room.members:
+                self._change(home, command)
+                return room.view()
+            # Noted before the asking: meanwhile the same user may be entering another room.
+            self._where[app, user] = room.room_id
+            try:
+                taken = await self._leases.ask(home.book, (Gauge.AUDIENCE, user))
+            except BaseException:
+                del self._where[app, user]
+                raise
+            self._change(home, command, taken)
+            return room.view()
 
     async def _open(self, app: AppId, room_id: RoomId, wish: Create, lock: asyncio.Lock) -> RoomView:
         seats = Seats(await self._seats_count(app, wish.seats))
@@ -495,6 +571,9 @@ class Rooms:
         home = self._find(app, room_id)
         async with home.book.lock:
             yield home
+
+    def _rooms_of(self, app: AppId) -> Iterator[Room]:
+        return (home.room for home in self._homes.get(app, {}).values())
 
     def _all_homes(self) -> Iterator[_Home]:
         for homes in self._homes.values():

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from rooms.co_guests import APPLICATION, INVITATION, CoGuests, SeatRequest
 from rooms.commands import (
+    AddRobot,
     Answer,
     Apply,
     Ban,
@@ -32,11 +33,20 @@ from rooms.commands import (
     Lose,
     MoveSeat,
     MuteMember,
+    RemoveRobot,
     SetAdmin,
     TakeSeat,
     UpdateRoom,
 )
-from rooms.errors import messages_disabled, needs_application, no_permission, no_such_room, owner_cannot, room_full
+from rooms.errors import (
+    already_in_room,
+    messages_disabled,
+    needs_application,
+    no_permission,
+    no_such_room,
+    owner_cannot,
+    room_full,
+)
 from rooms.events import (
     AdminsChanged,
     ConnectionReplaced,
@@ -61,7 +71,9 @@ from rooms.members import Member, Members
 from rooms.moderation import Moderation
 from rooms.permissions import check_above, check_permission
 from rooms.requests import Outcome
+from rooms.robots import Robots, connection_of
 from rooms.room_talk import RoomTalk
+from rooms.search import folded
 from rooms.seats import Seats
 from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
@@ -84,6 +96,7 @@ class Room:
     members: Members = field(default_factory=Members)
     moderation: Moderation = field(default_factory=Moderation)
     co_guests: CoGuests = field(default_factory=CoGuests)
+    robots: Robots = field(default_factory=Robots)
     talk: RoomTalk = field(init=False)
     over: bool = False
     """Dismissed; every command is refused with 100004 from then on."""
@@ -108,6 +121,9 @@ class Room:
             raise no_such_room()
         if isinstance(command, Drop | Lose | Expire):
             return  # the server saw it; it is no wish
+        if isinstance(command, AddRobot | RemoveRobot):
+            self._check_robot(command, now)
+            return
         if command.by is not None:  # the server's own wishes need no permission
             check_permission(command, self._role(command.by))
         match command:
@@ -155,6 +171,13 @@ class Room:
     def apply(self, command: Command, now: float) -> list[RoomEvent]:
         """Changes the room, and says what happened, in order. Raises RoomRefused and then has changed nothing."""
         self.check(command, now)
+        held = len(self.robots) > 0
+        events = self._carry_out(command, now)
+        return events + self._end_if_deserted(now) if held else events
+
+    # Steps
+
+    def _carry_out(self, command: Command, now: float) -> list[RoomEvent]:
         match command:
             case Enter(by=user, name=name, connection=connection):
                 return self._enter(user, name, connection, now)
@@ -200,12 +223,25 @@ class Room:
                 return self._ban(by, user, now + seconds, now)
             case UpdateRoom():
                 return self._update(command, now)
+            case AddRobot(user=user, name=name):
+                return self._add_robot(user, name, now)
+            case RemoveRobot(user=user):
+                return self._remove(user, LeaveReason.KICKED, now)
             case Drop():
                 return self._drop(command, now)
             case Lose():
                 return self._lose(command, now)
 
-    # Steps
+    def _check_robot(self, command: AddRobot | RemoveRobot, now: float) -> None:
+        user = command.user
+        if isinstance(command, RemoveRobot):
+            self.robots.check_remove(user)
+        elif user not in self.robots:
+            if user in self.members:
+                raise already_in_room(self.room_id)  # by itself
+            self.moderation.check_entry(user, now)
+            self._check_room_for(user)
+            self.robots.check_add()
 
     def _check_room_for(self, user: UserId) -> None:
         """A member that enters again takes no place."""
@@ -267,9 +303,16 @@ class Room:
         self.talk.figures.note_entered(user, self.audience_count)
         return [MemberEntered(self.app, self.room_id, now, view, self.audience_count)]
 
+    def _add_robot(self, user: UserId, name: str, now: float) -> list[RoomEvent]:
+        if user in self.robots:
+            return []
+        self.robots.add(user)
+        return self._enter(user, name, connection_of(user), now)
+
     def _resume(self, member: Member, name: str, connection: str, now: float) -> list[RoomEvent]:
         old, dropped = member.connection, not member.connected
-        member.name, member.connection, member.grace_until = name, connection, None
+        member.call(name)
+        member.connection, member.grace_until = connection, None
         if dropped:
             return [MemberReturned(self.app, self.room_id, now, member.user, connection)]
         if old != connection:
@@ -279,6 +322,7 @@ class Room:
     def _remove(self, user: UserId, reason: LeaveReason, now: float) -> list[RoomEvent]:
         ended = self._end_requests(user, now, gone=True)
         self.members.remove(user)
+        self.robots.discard(user)
         seat = self.seats.free(user)
         left = MemberLeft(self.app, self.room_id, now, user, reason, self.audience_count, seat)
         return [*ended, left] if seat is None else [*ended, left, self._seats_changed(now)]
@@ -344,12 +388,15 @@ class Room:
         self.over = True
         self.members.clear()
         self.seats = Seats(len(self.seats))
+        self.robots = Robots()
         return [*ended, RoomDismissed(self.app, self.room_id, now, reason, users)]
 
     def _drop(self, drop: Drop, now: float) -> list[RoomEvent]:
         member = self.members.find(drop.user)
         if member is None or not member.connected or member.connection != drop.connection:
             return []  # it left, or is here by another connection
+        if drop.user in self.robots:
+            return self._resume(member, member.name, connection_of(drop.user), now)
         member.grace_until = drop.grace_until
         return [MemberDropped(self.app, self.room_id, now, drop.user)]
 
@@ -358,8 +405,15 @@ class Room:
         if member is None or member.grace_until != lose.grace_until:
             return []  # it left, or came back; a later grace time has an end of its own
         if lose.user == self.owner:
-            return self._dismiss(DismissReason.OWNER_LOST, now)
+            return [] if len(self.robots) else self._dismiss(DismissReason.OWNER_LOST, now)
         return self._remove(lose.user, LeaveReason.LOST, now)
+
+    def _end_if_deserted(self, now: float) -> list[RoomEvent]:
+        """The last robot is gone, and the room has waited for its owner long enough: nothing holds it any more."""
+        if self.over or len(self.robots):
+            return []
+        until = self.members.get(self.owner).grace_until
+        return self._dismiss(DismissReason.OWNER_LOST, now) if until is not None and until <= now else []
 
     # Views
 
@@ -394,6 +448,15 @@ class Room:
         """Members besides the owner, newest first, and the cursor of the next page."""
         page, following = self.members.page(cursor, count, but=self.owner)
         return [self._view(member) for member in page], following
+
+    def search(self, needle: str, cursor: str, count: int) -> tuple[list[MemberView], str]:
+        """Members, the owner included, whose name or id has `needle` in it; see `Members.search`."""
+        page, following = self.members.search(needle, cursor, count)
+        return [self._view(member) for member in page], following
+
+    def is_found(self, needle: str) -> bool:
+        """Whether the room's name or id, or its owner's, has `needle` in it."""
+        return needle in folded(self.info.name, self.room_id, self.members.get(self.owner).name, self.owner)
 
     def _role(self, user: UserId) -> Role | None:
         return self._role_of(user) if user in self.members else None

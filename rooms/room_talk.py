@@ -6,7 +6,7 @@ Pure: words and `now` (Unix seconds) in, facts or refusals out.
 from __future__ import annotations
 
 from rooms.barrage import Barrage
-from rooms.gifts import GiftBook
+from rooms.gift_book import GiftBook
 from rooms.ids import UserId
 from rooms.likes import Likes
 from rooms.metadata import Metadata

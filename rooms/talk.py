@@ -14,7 +14,9 @@ from billing.interface import Entitlements, Feature
 from rooms.barrage import Message, MessageKind
 from rooms.errors import no_such_room
 from rooms.events import LikesCounted, MessageSent, MetadataChanged, RoomEvent
-from rooms.gifts import CatalogueView, GiftCatalogue, GiftTotals, SenderTotals, Sending
+from rooms.gift_book import GiftTotals, SenderTotals, Sending
+from rooms.gift_catalogues import GiftCatalogues
+from rooms.gifts import CatalogueView, Gift
 from rooms.ids import AppId, RoomId, UserId, refuse_faults, user_id_fault
 from rooms.room import Room
 from rooms.room_statistic import RoomStatistic
@@ -33,6 +35,7 @@ class Talk:
         self,
         find: Callable[[AppId, str], Room],
         entitlements: Entitlements,
+        catalogues: GiftCatalogues,
         *,
         clock: Callable[[], float],
         listener: Callable[[RoomEvent], None],
@@ -47,7 +50,7 @@ class Talk:
         self._listener = listener
         self._gate = gate
         self._given = given
-        self._catalogues: dict[AppId, GiftCatalogue] = {}
+        self._catalogues = catalogues
 
     # Chat
 
@@ -102,14 +105,10 @@ class Talk:
 
     # Gifts
 
-    def catalogue(self, app: AppId) -> GiftCatalogue:
-        """What can be given in `app`, to look at and to change."""
-        return self._catalogues.setdefault(app, GiftCatalogue())
-
     async def gifts(self, app: AppId, language: str = "") -> CatalogueView:
         """What can be given, in a language. Raises billing's 100007."""
         await self._entitlements.require(app, Feature.GIFT)
-        return self.catalogue(app).view(language)
+        return (await self._catalogues.get(app)).view(language)
 
     async def send_gift(
         self, app: AppId, room_id: str, user: UserId, *, gift_id: str, count: int, send_id: str,
@@ -120,9 +119,10 @@ class Talk:
         Raises 100002, 100004, 100005, 100012, 100102, 102002, billing's 100007, and what the app's server says.
         """
         await self._entitlements.require(app, Feature.GIFT)
+        catalogue = await self._catalogues.get(app)
         room = self._find(app, room_id)
         room.member(user)
-        return await self._give(room, user, gift_id, count, send_id, receivers)
+        return await self._give(room, user, catalogue.get(gift_id), count, send_id, receivers)
 
     async def send_gift_for(
         self, app: AppId, room_id: str, sender: UserId, *, gift_id: str, count: int, send_id: str,
@@ -131,7 +131,9 @@ class Talk:
         """The server lets `sender` give a gift, who need not be here; raises what `send_gift` raises but 100005."""
         refuse_faults(user_id_fault(sender))
         await self._entitlements.require(app, Feature.GIFT)
-        return await self._give(self._find(app, room_id), sender, gift_id, count, send_id, receivers)
+        catalogue = await self._catalogues.get(app)
+        room = self._find(app, room_id)
+        return await self._give(room, sender, catalogue.get(gift_id), count, send_id, receivers)
 
     def gift_totals(self, app: AppId, room_id: str, sender: UserId) -> tuple[SenderTotals, GiftTotals, int]:
         """What `sender` gave, what all gave, and the number of the last gift. Raises 100004."""
@@ -139,10 +141,10 @@ class Talk:
         return book.totals_of(sender), book.totals(), book.last
 
     async def _give(
-        self, room: Room, user: UserId, gift_id: str, count: int, send_id: str, receivers: tuple[UserId, ...]
+        self, room: Room, user: UserId, gift: Gift, count: int, send_id: str, receivers: tuple[UserId, ...]
     ) -> Sending:
         app, book, name = room.app, room.talk.gifts, _name_of(room, user)
-        sending = book.begin(send_id, user, self.catalogue(app).get(gift_id), count, receivers, self._clock())
+        sending = book.begin(send_id, user, gift, count, receivers, self._clock())
         if sending.settled:
             return sending
         try:

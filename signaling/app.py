@@ -26,8 +26,11 @@ from aiohttp import web
 from billing.interface import AppId
 from billing.service import Billing
 from media.sfu import Sfu
-from rooms.gifts import Gift
+from rooms.events import RoomEvent
+from rooms.gifts import Gift, GiftCatalogue
+from rooms.people import People
 from rooms.registry import Rooms
+from rooms.social_store import SocialStore
 from signaling.addresses import listen, media_hosts, url
 from signaling.back_office.frame import BackOffice
 from signaling.calls import Calls
@@ -36,6 +39,8 @@ from signaling.front_door import FrontDoor
 from signaling.health import Health
 from signaling.http_api import HEADERS, HttpApi
 from signaling.identity import Identities
+from signaling.live_news import LiveNews
+from signaling.online import Online
 from signaling.settings import Settings
 from signaling.stays import Stay, Stays
 from signaling.usage import UsageMeter
@@ -80,13 +85,14 @@ async def node(
 
         stays = Stays()
         tasks = await stack.enter_async_context(_tasks())
-        meter = UsageMeter(stays, billing)
         conductor = Conductor(
             stays,
             billing,
             lost=lambda stay: tasks(whip.end_lost(stay)),
-            settle=lambda stay: meter.finish(stay, wall=wall(), monotonic=monotonic()),
+            settle=lambda session, seen: meter.finish(session, seen, wall=wall(), monotonic=monotonic()),
+            clock=monotonic,
         )
+        meter = UsageMeter(billing, stays, conductor.previews)
         sfu = Sfu(
             listener=conductor.handle_media,
             clock=monotonic,
@@ -96,21 +102,34 @@ async def node(
         )
         conductor.attach(sfu)
         stack.push_async_callback(sfu.close)
-        rooms = Rooms(billing, clock=wall, listener=conductor.handle_room, alliance_listener=conductor.handle_alliance)
+        store = SocialStore(f"sqlite:///{settings.data_dir / 'social.db'}")
+        await store.open()
+        stack.push_async_callback(store.close)
+        people = People(store, billing, clock=wall)
+
+        def hear_room(event: RoomEvent) -> None:
+            conductor.handle_room(event)
+            news.hear(event)
+
+        rooms = Rooms(billing, clock=wall, store=store, listener=hear_room, alliance_listener=conductor.handle_alliance)
         conductor.attach_rooms(rooms)
+        online = Online()
+        news = LiveNews(rooms, people, online)
         if demo_app is not None:
-            _lay_out_gifts(rooms, demo_app)
+            await rooms.gifts.lay_out(demo_app, _lay_out_gifts)
         stack.push_async_callback(rooms.close)
 
         identities = Identities(billing, clock=wall)
-        calls = Calls(rooms, billing, billing, identities, stays, conductor)
-        sockets = Sockets(calls, rooms, conductor, requests_per_second=settings.requests_per_second, clock=monotonic)
-        whip = Whip(rooms, billing, identities, stays, conductor)
+        calls = Calls(rooms, billing, billing, identities, stays, conductor, people)
+        sockets = Sockets(
+            calls, rooms, conductor, online, requests_per_second=settings.requests_per_second, clock=monotonic
+        )
+        whip = Whip(rooms, billing, identities, stays, conductor, people)
         api = HttpApi(
             billing, identities,
             operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall, admins=settings.admins,
         )  # fmt: skip
-        office = BackOffice(rooms, identities, admins=settings.admins, clock=monotonic)
+        office = BackOffice(rooms, people, identities, admins=settings.admins, clock=monotonic)
         health = Health(
             {
                 "media": sfu.statistics,
@@ -118,7 +137,11 @@ async def node(
                 "rooms": rooms.statistics,
                 "billing": billing.statistics,
                 "signaling": lambda: (
-                    {"connections": conductor.outlets, "http_sessions": whip.sessions} | dict(stays.statistics())
+                    {"connections": conductor.outlets, "http_sessions": whip.sessions}
+                    | dict(stays.statistics())
+                    | dict(conductor.previews.statistics())
+                    | dict(online.statistics())
+                    | dict(news.statistics())
                 ),
             },
             lambda: ((drop.name.lower(), count) for drop, count in sfu.drops),
@@ -145,7 +168,9 @@ async def node(
             stack.callback(door.close)
 
         tasks(conductor.make_offers())
+        tasks(news.run())
         tasks(_every_second(rooms.tick, "rooms"))
+        tasks(_every_second(conductor.tick, "previews"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
         yield Node(url(settings.host, port), demo_app)
@@ -190,9 +215,8 @@ async def _demo_app(billing: Billing, settings: Settings, now: float) -> AppId:
     return demo.app
 
 
-def _lay_out_gifts(rooms: Rooms, app: AppId) -> None:
+def _lay_out_gifts(catalogue: GiftCatalogue) -> None:
     """Something to give in the demo; other apps choose their own."""
-    catalogue = rooms.talk.catalogue(app)
     for identifier, english, chinese, coins in DEMO_GIFTS:
         catalogue.add(Gift(identifier, english, coins=coins))
         catalogue.set_language(identifier, "zh", chinese, "")

@@ -8,35 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from billing.interface import Entitlements, Feature, UsageSink
-from rooms.interface import LinkRequest, RoomId, Rooms, RoomView, UpdateRoom, UserId
+from rooms.interface import LinkRequest, People, RoomId, Rooms, RoomView, UpdateRoom, UserId
 from signaling import messages
-from signaling.conductor import Conductor, group_of, viewing_of
+from signaling import people_messages as wishes
+from signaling.callers import Caller, in_room
+from signaling.conductor import Conductor, viewing_of
 from signaling.errors import ProtocolError, bad_parameter, media_state
 from signaling.identity import Identities, Identity
+from signaling.offers import Receiver, group_of
+from signaling.people_calls import PeopleCalls
+from signaling.publications import described
 from signaling.stays import Stay, Stays
 
 __all__ = ["Caller", "Calls", "TABLE"]
 
 SOURCES = ("microphone", "camera", "screen")
-
-
-class Caller(Protocol):
-    """The connection a request came by."""
-
-    id: str
-    identity: Identity | None
-    name: str
-    room_id: RoomId | None
-
-    @property
-    def who(self) -> Identity:
-        """Raises ProtocolError -1002 before login."""
-        ...
 
 
 class Calls:
@@ -50,13 +41,16 @@ class Calls:
         identities: Identities,
         stays: Stays,
         conductor: Conductor,
+        people: People,
     ) -> None:
+        self.about_people = PeopleCalls(rooms, people)
         self._rooms = rooms
         self._entitlements = entitlements
         self._usage = usage
         self._identities = identities
         self._stays = stays
         self._conductor = conductor
+        self._people = people
 
     # Login
 
@@ -67,8 +61,8 @@ class Calls:
             raise bad_parameter("A name has at most 100 bytes.")
         identity = await self._identities.verify(params.usersig, app=params.sdkappid, user=params.userid)
         edition = await self._entitlements.edition(identity.app)
-        caller.identity = identity
-        caller.name = params.name or str(identity.user)
+        name = params.name or await self._people.name(identity.app, identity.user)
+        caller.identity, caller.name = identity, name
         return {"connection": caller.id, "userid": identity.user, "edition": messages.edition(edition)}
 
     # Rooms
@@ -91,10 +85,6 @@ class Calls:
         caller.room_id = view.room_id
         return self._room(who, view)
 
-    async def room_list(self, caller: Caller, params: messages.ListRooms) -> dict[str, Any]:
-        cards, cursor = self._rooms.rooms_of(caller.who.app, cursor=params.cursor, count=params.count)
-        return {"rooms": [messages.room_card(card) for card in cards], "cursor": cursor}
-
     async def room_enter(self, caller: Caller, params: messages.RoomRef) -> dict[str, Any]:
         who = caller.who
         if caller.room_id is not None and caller.room_id != params.room_id:
@@ -108,22 +98,22 @@ class Calls:
         return self._room(who, view)
 
     async def room_leave(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._rooms.leave(who.app, room_id, who.user)
         return {}
 
     async def room_dismiss(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._rooms.dismiss(who.app, room_id, by=who.user)
         return {}
 
     async def room_kick(self, caller: Caller, params: messages.UserRef) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._rooms.kick(who.app, room_id, by=who.user, user=UserId(params.userid))
         return {}
 
     async def room_update(self, caller: Caller, params: messages.UpdateRoom) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         update = UpdateRoom(
             who.user,
             name=params.name,
@@ -137,57 +127,57 @@ class Calls:
         return messages.room_info(await self._rooms.update(who.app, room_id, update))
 
     async def room_admin(self, caller: Caller, params: messages.SetAdmin) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         admins = await self._rooms.set_admin(who.app, room_id, who.user, UserId(params.userid), params.admin)
         return {"admins": list(admins)}
 
     async def room_mute(self, caller: Caller, params: messages.Silence) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._rooms.mute(who.app, room_id, who.user, UserId(params.userid), params.seconds)
         return {}
 
     async def room_ban(self, caller: Caller, params: messages.Silence) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._rooms.ban(who.app, room_id, who.user, UserId(params.userid), params.seconds)
         return {}
 
     # Seats and audience
 
     async def seat_take(self, caller: Caller, params: messages.TakeSeat) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         return {"seats": messages.seats(await self._rooms.take_seat(who.app, room_id, who.user, index=params.index))}
 
     async def seat_leave(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         return {"seats": messages.seats(await self._rooms.leave_seat(who.app, room_id, who.user))}
 
     async def seat_kick(self, caller: Caller, params: messages.UserRef) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         seats = await self._rooms.kick_from_seat(who.app, room_id, by=who.user, user=UserId(params.userid))
         return {"seats": messages.seats(seats)}
 
     async def seat_lock(self, caller: Caller, params: messages.LockSeat) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         seats = await self._rooms.lock_seat(
             who.app, room_id, who.user, params.index, locked=params.locked, audio=params.audio, video=params.video
         )
         return {"seats": messages.seats(seats)}
 
     async def seat_move(self, caller: Caller, params: messages.MoveSeat) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         user = UserId(params.userid) if params.userid is not None else who.user
         seats = await self._rooms.move_seat(who.app, room_id, who.user, user, params.index, params.policy)
         return {"seats": messages.seats(seats)}
 
     async def seat_apply(self, caller: Caller, params: messages.Apply) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         request = await self._rooms.apply(
             who.app, room_id, who.user, index=params.index, timeout_s=params.timeout_s, extra=params.extra
         )
         return messages.seat_request(request)
 
     async def seat_invite(self, caller: Caller, params: messages.Invite) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         request = await self._rooms.invite(
             who.app, room_id, who.user, UserId(params.userid),
             index=params.index, timeout_s=params.timeout_s, extra=params.extra,
@@ -195,22 +185,22 @@ class Calls:
         return messages.seat_request(request)
 
     async def seat_answer(self, caller: Caller, params: messages.AnswerRequest) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._rooms.answer(who.app, room_id, who.user, params.request_id, params.accept)
         return {"seats": messages.seats(self._rooms.room(who.app, room_id).seats)}
 
     async def seat_cancel(self, caller: Caller, params: messages.RequestRef) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._rooms.cancel(who.app, room_id, who.user, params.request_id)
         return {}
 
     async def seat_requests(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         pending = self._rooms.requests(who.app, room_id, who.user)
         return {"requests": [messages.seat_request(request) for request in pending]}
 
     async def audience_list(self, caller: Caller, params: messages.ListAudience) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._entitlements.require(who.app, Feature.AUDIENCE_LIST)
         members, cursor = self._rooms.audience(who.app, room_id, cursor=params.cursor, count=params.count)
         count = self._rooms.room(who.app, room_id).audience_count
@@ -219,29 +209,29 @@ class Calls:
     # Links and battles
 
     async def link_request(self, caller: Caller, params: messages.RequestLink) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         request = await self._rooms.alliances.request_link(
             who.app, room_id, who.user, params.room_id, timeout_s=params.timeout_s, extra=params.extra
         )
         return self._link_request(who, request)
 
     async def link_answer(self, caller: Caller, params: messages.AnswerRequest) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         await self._rooms.alliances.answer_link(who.app, room_id, who.user, params.request_id, params.accept)
         return {}
 
     async def link_cancel(self, caller: Caller, params: messages.RequestRef) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         self._rooms.alliances.cancel_link(who.app, room_id, who.user, params.request_id)
         return {}
 
     async def link_exit(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         self._rooms.alliances.exit_link(who.app, room_id, who.user)
         return {}
 
     async def link_info(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         hosts = who.user in self._rooms.hosts(who.app, room_id)
         pending = self._rooms.alliances.link_requests(who.app, room_id, who.user) if hosts else ()
         return {
@@ -250,7 +240,7 @@ class Calls:
         }
 
     async def battle_create(self, caller: Caller, params: messages.CreateBattle) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         created = await self._rooms.alliances.create_battle(
             who.app, room_id, who.user, params.rooms, duration_s=params.duration_s,
             need_response=params.need_response, timeout_s=params.timeout_s, extra=params.extra,
@@ -259,49 +249,49 @@ class Calls:
         return {"battle_id": created.battle_id, "refused": refused}
 
     async def battle_answer(self, caller: Caller, params: messages.AnswerBattle) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         self._rooms.alliances.answer_battle(who.app, room_id, who.user, params.battle_id, params.accept)
         return {}
 
     async def battle_cancel(self, caller: Caller, params: messages.BattleRef) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         self._rooms.alliances.cancel_battle(who.app, room_id, who.user, params.battle_id)
         return {}
 
     async def battle_exit(self, caller: Caller, params: messages.BattleRef) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         self._rooms.alliances.exit_battle(who.app, room_id, who.user, params.battle_id)
         return {}
 
     async def battle_info(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         return {"battle": self._battle(who, room_id)}
 
     # What is said and given
 
     async def barrage_send(self, caller: Caller, params: messages.Say) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         return messages.message(self._rooms.talk.say(who.app, room_id, who.user, params.text, params.extension))
 
     async def barrage_custom(self, caller: Caller, params: messages.SayCustom) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         said = self._rooms.talk.say_custom(who.app, room_id, who.user, params.business_id, params.data)
         return messages.message(said)
 
     async def barrage_recent(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         recent = self._rooms.talk.recent(who.app, room_id, who.user)
         return {"messages": [messages.message(said) for said in recent]}
 
     async def like_send(self, caller: Caller, params: messages.Like) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         return {"total": self._rooms.talk.like(who.app, room_id, who.user, params.count)}
 
     async def gift_list(self, caller: Caller, params: messages.ListGifts) -> dict[str, Any]:
         return messages.gifts(await self._rooms.talk.gifts(caller.who.app, params.language))
 
     async def gift_send(self, caller: Caller, params: messages.SendGift) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         given = await self._rooms.talk.send_gift(
             who.app, room_id, who.user, gift_id=params.gift_id, count=params.count, send_id=params.send_id,
             receivers=tuple(map(UserId, params.receivers)),
@@ -309,20 +299,20 @@ class Calls:
         return messages.sending(given)
 
     async def room_metadata(self, caller: Caller, params: messages.MetadataKeys) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         values, version = self._rooms.talk.metadata(who.app, room_id, params.keys)
         return {"metadata": values, "version": version}
 
     async def room_set_metadata(self, caller: Caller, params: messages.SetMetadata) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         return {"version": self._rooms.talk.set_metadata(who.app, room_id, who.user, params.metadata)}
 
     async def room_delete_metadata(self, caller: Caller, params: messages.MetadataKeys) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         return {"version": self._rooms.talk.delete_metadata(who.app, room_id, who.user, params.keys)}
 
     async def room_statistic(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         return messages.statistic(self._rooms.talk.statistic(who.app, room_id))
 
     # Media
@@ -339,7 +329,7 @@ class Calls:
         assert stay.publishing is not None, "publish() sets it or raises"
         return {
             "sdp": stay.publishing.answer,
-            "publications": [self._conductor.publication(stay, view) for view in stay.publishing.publications],
+            "publications": [described(stay, view) for view in stay.publishing.publications],
         }
 
     async def media_unpublish(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
@@ -364,13 +354,28 @@ class Calls:
         return {}
 
     async def media_answer(self, caller: Caller, params: messages.Answer) -> dict[str, Any]:
-        stay = self._stay(caller)
-        viewing_of(stay).accept(params.revision, params.sdp)
-        self._conductor.refresh(stay)
+        receiver = self._receiver(caller)
+        viewing_of(receiver).accept(params.revision, params.sdp)
+        self._conductor.refresh(receiver)
         return {}
 
     async def media_reset(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:
-        self._conductor.reset(self._stay(caller))
+        self._conductor.reset(self._receiver(caller))
+        return {}
+
+    # Previews
+
+    async def preview_start(self, caller: Caller, params: messages.RoomRef) -> dict[str, Any]:
+        who, room_id = caller.who, RoomId(params.room_id)
+        _must_be_out(caller)
+        await self._entitlements.require(who.app, Feature.PREVIEW)
+        self._rooms.check_preview(who.app, room_id, who.user)
+        self._conductor.sfu.admit()
+        self._conductor.preview(caller.id, who.app, who.user, room_id)
+        return {}
+
+    async def preview_stop(self, caller: Caller, params: messages.RoomRef) -> dict[str, Any]:
+        self._conductor.previews.stop(caller.id, caller.who.app, RoomId(params.room_id))
         return {}
 
     # Usage
@@ -379,8 +384,13 @@ class Calls:
         used = self._usage.used(self._stay(caller).session)
         return {"seconds": {str(tier): seconds for tier, seconds in used.items()}}
 
+    def _receiver(self, caller: Caller) -> Receiver:
+        """Who answers an offer: the member, or outside of rooms who looks into some."""
+        previewer = self._conductor.previews.of_connection(caller.id)
+        return self._stay(caller) if previewer is None else previewer
+
     def _stay(self, caller: Caller) -> Stay:
-        who, room_id = _in_room(caller)
+        who, room_id = in_room(caller)
         stay = self._stays.get(who.app, room_id, who.user)
         if stay is None:
             raise ProtocolError(100005, "not_in_room", "You are not in a room.", status=404)
@@ -429,13 +439,6 @@ def publish(conductor: Conductor, stays: Stays, stay: Stay, sdp: str, sources: d
     conductor.tell_publications(stay)
 
 
-def _in_room(caller: Caller) -> tuple[Identity, RoomId]:
-    who = caller.who
-    if caller.room_id is None:
-        raise ProtocolError(100005, "not_in_room", "You are not in a room.", status=404)
-    return who, caller.room_id
-
-
 def _must_be_out(caller: Caller) -> None:
     if caller.room_id is not None:
         raise ProtocolError(-2108, "already_in_room", "Leave the room you are in first.", status=409)
@@ -449,10 +452,17 @@ class Call:
     run: Callable[[Calls, Caller, Any], Awaitable[dict[str, Any]]]
 
 
+def _about_people(
+    params: type[msgspec.Struct], run: Callable[[PeopleCalls, Caller, Any], Awaitable[dict[str, Any]]]
+) -> Call:
+    return Call(params, lambda calls, caller, values: run(calls.about_people, caller, values))
+
+
 TABLE: dict[str, Call] = {
     "login": Call(messages.Login, Calls.login),
     "room.create": Call(messages.CreateRoom, Calls.room_create),
-    "room.list": Call(messages.ListRooms, Calls.room_list),
+    "room.list": _about_people(wishes.ListRooms, PeopleCalls.room_list),
+    "room.search": _about_people(wishes.SearchRooms, PeopleCalls.room_search),
     "room.enter": Call(messages.RoomRef, Calls.room_enter),
     "room.leave": Call(messages.Nothing, Calls.room_leave),
     "room.dismiss": Call(messages.Nothing, Calls.room_dismiss),
@@ -472,6 +482,12 @@ TABLE: dict[str, Call] = {
     "seat.cancel": Call(messages.RequestRef, Calls.seat_cancel),
     "seat.requests": Call(messages.Nothing, Calls.seat_requests),
     "audience.list": Call(messages.ListAudience, Calls.audience_list),
+    "audience.search": _about_people(wishes.SearchAudience, PeopleCalls.audience_search),
+    "follow.add": _about_people(messages.UserRef, PeopleCalls.follow_add),
+    "follow.remove": _about_people(messages.UserRef, PeopleCalls.follow_remove),
+    "follow.list": _about_people(wishes.FollowList, PeopleCalls.follow_list),
+    "profile.get": _about_people(wishes.ProfileRef, PeopleCalls.profile_get),
+    "profile.set": _about_people(wishes.SetProfile, PeopleCalls.profile_set),
     "link.request": Call(messages.RequestLink, Calls.link_request),
     "link.answer": Call(messages.AnswerRequest, Calls.link_answer),
     "link.cancel": Call(messages.RequestRef, Calls.link_cancel),
@@ -489,6 +505,8 @@ TABLE: dict[str, Call] = {
     "media.show": Call(messages.Show, Calls.media_show),
     "media.answer": Call(messages.Answer, Calls.media_answer),
     "media.reset": Call(messages.Nothing, Calls.media_reset),
+    "preview.start": Call(messages.RoomRef, Calls.preview_start),
+    "preview.stop": Call(messages.RoomRef, Calls.preview_stop),
     "barrage.send": Call(messages.Say, Calls.barrage_send),
     "barrage.custom": Call(messages.SayCustom, Calls.barrage_custom),
     "barrage.recent": Call(messages.Nothing, Calls.barrage_recent),

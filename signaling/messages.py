@@ -41,8 +41,9 @@ from rooms.interface import (
 )
 
 __all__ = [
-    "Nothing", "Login", "CreateRoom", "ListRooms", "RoomRef", "UpdateRoom", "UserRef", "SetAdmin", "Silence",
-    "TakeSeat", "LockSeat", "MoveSeat", "Apply", "Invite", "AnswerRequest", "RequestRef", "ListAudience",
+    "Params", "Link", "Short",
+    "Nothing", "Login", "CreateRoom", "RoomRef", "UpdateRoom", "UserRef", "SetAdmin", "Silence", "TakeSeat",
+    "LockSeat", "MoveSeat", "Apply", "Invite", "AnswerRequest", "RequestRef", "ListAudience",
     "Publish", "Mute", "Receive", "Show", "Answer", "RequestLink", "CreateBattle", "AnswerBattle", "BattleRef",
     "edition", "room", "room_card", "room_info", "member", "seats", "seat_request", "publication",
     "link", "linked_room", "link_request", "link_request_ended",
@@ -55,22 +56,22 @@ Sdp = Annotated[str, msgspec.Meta(max_length=200_000)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
-class _Params(msgspec.Struct, forbid_unknown_fields=True):
+class Params(msgspec.Struct, forbid_unknown_fields=True):
     """Unknown fields are refused: a misspelt one must not be silently ignored."""
 
 
-class Nothing(_Params):
+class Nothing(Params):
     """A request without parameters."""
 
 
-class Login(_Params):
+class Login(Params):
     sdkappid: int
     userid: Short
     usersig: Annotated[str, msgspec.Meta(max_length=2048)]
     name: Short = ""
 
 
-class CreateRoom(_Params):
+class CreateRoom(Params):
     room_id: Short | None = None
     name: Link | None = None
     seats: int | None = None
@@ -78,16 +79,11 @@ class CreateRoom(_Params):
     seat_mode: SeatMode = SeatMode.FREE
 
 
-class ListRooms(_Params):
-    cursor: Link = ""
-    count: Annotated[int, msgspec.Meta(ge=1, le=50)] = 20
-
-
-class RoomRef(_Params):
+class RoomRef(Params):
     room_id: Short
 
 
-class UpdateRoom(_Params):
+class UpdateRoom(Params):
     """What is left out stays as it is."""
 
     name: Link | None = None
@@ -99,69 +95,69 @@ class UpdateRoom(_Params):
     seat_mode: SeatMode | None = None
 
 
-class UserRef(_Params):
+class UserRef(Params):
     userid: Short
 
 
-class SetAdmin(_Params):
+class SetAdmin(Params):
     userid: Short
     admin: bool
 
 
-class Silence(_Params):
+class Silence(Params):
     """A mute or a ban; 0 seconds lift it."""
 
     userid: Short
     seconds: int
 
 
-class TakeSeat(_Params):
+class TakeSeat(Params):
     index: int | None = None
 
 
-class LockSeat(_Params):
+class LockSeat(Params):
     index: int
     locked: bool
     audio: bool = False
     video: bool = False
 
 
-class MoveSeat(_Params):
+class MoveSeat(Params):
     index: int
     userid: Short | None = None
     """Who is moved; oneself when it is left out."""
     policy: MovePolicy = MovePolicy.ABORT
 
 
-class Apply(_Params):
+class Apply(Params):
     index: int | None = None
     timeout_s: float = 60.0
     extra: Annotated[str, msgspec.Meta(max_length=1024)] = ""
 
 
-class Invite(_Params):
+class Invite(Params):
     userid: Short
     index: int | None = None
     timeout_s: float = 60.0
     extra: Annotated[str, msgspec.Meta(max_length=1024)] = ""
 
 
-class AnswerRequest(_Params):
+class AnswerRequest(Params):
     request_id: Short
     accept: bool
 
 
-class RequestRef(_Params):
+class RequestRef(Params):
     request_id: Short
 
 
-class RequestLink(_Params):
+class RequestLink(Params):
     room_id: Short
     timeout_s: float = 10.0
     extra: Annotated[str, msgspec.Meta(max_length=1024)] = ""
 
 
-class CreateBattle(_Params):
+class CreateBattle(Params):
     rooms: Annotated[list[Short], msgspec.Meta(min_length=1, max_length=16)]
     duration_s: float = 300.0
     need_response: bool = True
@@ -169,78 +165,78 @@ class CreateBattle(_Params):
     extra: Annotated[str, msgspec.Meta(max_length=1024)] = ""
 
 
-class AnswerBattle(_Params):
+class AnswerBattle(Params):
     battle_id: Short
     accept: bool
 
 
-class BattleRef(_Params):
+class BattleRef(Params):
     battle_id: Short
 
 
-class Say(_Params):
+class Say(Params):
     """Lengths are judged by rooms, in bytes; these only bound what is looked at."""
 
     text: Annotated[str, msgspec.Meta(max_length=4096)]
     extension: Annotated[str, msgspec.Meta(max_length=4096)] = ""
 
 
-class SayCustom(_Params):
+class SayCustom(Params):
     business_id: Link
     data: Annotated[str, msgspec.Meta(max_length=8192)]
 
 
-class Like(_Params):
+class Like(Params):
     count: int
 
 
-class ListGifts(_Params):
+class ListGifts(Params):
     language: Annotated[str, msgspec.Meta(max_length=35)] = ""
 
 
-class SendGift(_Params):
+class SendGift(Params):
     gift_id: Short
     count: int
     send_id: Short
     receivers: Annotated[list[Short], msgspec.Meta(max_length=64)] = []
 
 
-class MetadataKeys(_Params):
+class MetadataKeys(Params):
     keys: Annotated[list[Link], msgspec.Meta(max_length=64)] = []
 
 
-class SetMetadata(_Params):
+class SetMetadata(Params):
     metadata: Annotated[dict[Link, Annotated[str, msgspec.Meta(max_length=8192)]], msgspec.Meta(max_length=64)]
 
 
-class ListAudience(_Params):
+class ListAudience(Params):
     cursor: Link = ""
     count: Count = 50
 
 
-class Publish(_Params):
+class Publish(Params):
     sdp: Sdp
     sources: Annotated[dict[Short, Short], msgspec.Meta(max_length=16)] = {}
 
 
-class Mute(_Params):
+class Mute(Params):
     publication_id: Short
     muted: bool
 
 
-class Receive(_Params):
+class Receive(Params):
     audio: bool
     video: bool
     data: bool = False
 
 
-class Show(_Params):
+class Show(Params):
     publication_id: Short
     width: Annotated[int, msgspec.Meta(ge=0, le=16384)]
     height: Annotated[int, msgspec.Meta(ge=0, le=16384)]
 
 
-class Answer(_Params):
+class Answer(Params):
     revision: int
     sdp: Sdp
 

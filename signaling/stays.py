@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from billing.interface import AppId, Session
-from media.interface import PublicationView, Publishing, Viewing
+from media.interface import FlowFact, PublicationView, Publishing, Viewing
 from rooms.interface import RoomId, UserId
 
 __all__ = ["Outlet", "Stay", "Stays"]
@@ -69,6 +69,11 @@ class Stay:
         """Whether it shall be among its streams; messages come by themselves."""
         return {"audio": self.audio, "video": self.video}.get(publication.kind, False)
 
+    @property
+    def last_seen(self) -> float | None:
+        """Monotonic seconds of the last authentic sign of life of its media; None without any."""
+        return max((peer.last_seen for peer in (self.publishing, self.viewing) if peer is not None), default=None)
+
 
 class Stays:
     """All stays of the node."""
@@ -101,6 +106,12 @@ class Stays:
 
     def of_peer(self, peer: str) -> Stay | None:
         return self._by_peer.get(peer)
+
+    def using(self, fact: FlowFact) -> Iterator[tuple[Session, int]]:
+        """See signaling.usage.Users."""
+        stay = self._by_peer.get(fact.peer)
+        if stay is not None:
+            yield stay.session, fact.pixels
 
     def publications(self, app: AppId, room_id: RoomId) -> Iterator[tuple[Stay, PublicationView]]:
         """Everything published in the room, in the order in which its publishers entered."""

@@ -1,8 +1,9 @@
-"""From what flowed to whose second it was: media's facts and the members behind the peers become billed seconds.
+"""From what flowed to whose second it was: media's facts and the sessions behind the peers become billed seconds.
 
 The law: a wall-clock second [s, s+1) of a member counts when one of its media connections was up in it and a sign of
 life came at or after its end. So time runs from the first media that is ready to the last proof of life, adjacent stays
-tile without overlap, and a second is whole or not at all. Its tier is what the member was receiving when it ended.
+tile without overlap, and a second is whole or not at all. Its tier is what the member was receiving when it ended. A
+preview is a session like a stay, but a second counts only when it was receiving a picture.
 
 Pure: facts and clocks in, seconds out.
 """
@@ -12,20 +13,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from billing.interface import Session, UsageSink
 from media.interface import FlowFact
-from signaling.stays import Stay, Stays
 
-__all__ = ["UsageMeter"]
+__all__ = ["UsageMeter", "Users"]
 
 MAX_UNPROVEN = 60
 """Seconds held back until a sign of life; a peer is closed long before."""
 
 
+class Users(Protocol):
+    """Who knows which sessions a peer serves."""
+
+    def using(self, fact: FlowFact) -> Iterable[tuple[Session, int | None]]:
+        """The sessions of a peer, with the pixels that each receives; None: this second is none of it."""
+        ...
+
+
 @dataclass(slots=True)
 class _Pending:
-    """What one stay has used but not yet proven."""
+    """What one session has used but not yet proven."""
 
     seconds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MAX_UNPROVEN))
     """(second, pixels)."""
@@ -34,8 +43,8 @@ class _Pending:
 class UsageMeter:
     """Called about once a second; what it is late with, it makes up for."""
 
-    def __init__(self, stays: Stays, sink: UsageSink) -> None:
-        self._stays = stays
+    def __init__(self, sink: UsageSink, *users: Users) -> None:
+        self._users = users
         self._sink = sink
         self._pending: dict[Session, _Pending] = {}
         self._next: int | None = None  # the first second not yet looked at
@@ -48,28 +57,30 @@ class UsageMeter:
         if self._next is None or whole > self._next:
             self._next = whole
         proven: dict[Session, float] = {}
-        for stay, pixels, last_seen in self._by_stay(facts):
-            pending = self._pending.setdefault(stay.session, _Pending())
-            pending.seconds.extend((second, pixels) for second in seconds)
-            proven[stay.session] = wall - (monotonic - last_seen)
+        for session, pixels, last_seen in self._by_session(facts):
+            pending = self._pending.setdefault(session, _Pending())
+            if pixels is not None:
+                pending.seconds.extend((second, pixels) for second in seconds)
+            proven[session] = wall - (monotonic - last_seen)
         self._report(proven)
 
-    def finish(self, stay: Stay, *, wall: float, monotonic: float) -> None:
-        """The stay is about to end: reports what it has proven since the last tick."""
-        pending = self._pending.pop(stay.session, None)
-        seen = max((peer.last_seen for peer in (stay.publishing, stay.viewing) if peer is not None), default=None)
-        if pending is not None and seen is not None:
-            self._drain(stay.session, pending, wall - (monotonic - seen))
+    def finish(self, session: Session, last_seen: float | None, *, wall: float, monotonic: float) -> None:
+        """The session is about to end: reports what it has proven since the last tick. `last_seen` is the last sign of
+        life of its media, if it has any."""
+        pending = self._pending.pop(session, None)
+        if pending is not None and last_seen is not None:
+            self._drain(session, pending, wall - (monotonic - last_seen))
 
-    def _by_stay(self, facts: Iterable[FlowFact]) -> Iterable[tuple[Stay, int, float]]:
-        """Facts summed over the peers of each member."""
-        sums: dict[Stay, tuple[int, float]] = {}
+    def _by_session(self, facts: Iterable[FlowFact]) -> Iterable[tuple[Session, int | None, float]]:
+        """Facts summed over the peers of each session."""
+        sums: dict[Session, tuple[int | None, float]] = {}
         for fact in facts:
-            stay = self._stays.of_peer(fact.peer)
-            if stay is not None:
-                pixels, seen = sums.get(stay, (0, 0.0))
-                sums[stay] = pixels + fact.pixels, max(seen, fact.last_seen)
-        return ((stay, pixels, seen) for stay, (pixels, seen) in sums.items())
+            for users in self._users:
+                for session, pixels in users.using(fact):
+                    before, seen = sums.get(session, (None, 0.0))
+                    total = before if pixels is None else (before or 0) + pixels
+                    sums[session] = total, max(seen, fact.last_seen)
+        return ((session, pixels, seen) for session, (pixels, seen) in sums.items())
 
     def _report(self, proven: dict[Session, float]) -> None:
         for session in list(self._pending):

@@ -29,6 +29,7 @@ from signaling.errors import (
     unknown_method,
 )
 from signaling.identity import Identity
+from signaling.online import Online
 
 __all__ = ["Connection", "Sockets", "MAX_FRAME"]
 
@@ -103,11 +104,13 @@ class Sockets:
     """The `/ws` endpoint."""
 
     def __init__(
-        self, calls: Calls, rooms: Rooms, conductor: Conductor, *, requests_per_second: int, clock: Callable[[], float]
-    ) -> None:
+        self, calls: Calls, rooms: Rooms, conductor: Conductor, online: Online, *, requests_per_second: int,
+        clock: Callable[[], float],
+    ) -> None:  # fmt: skip
         self._calls = calls
         self._rooms = rooms
         self._conductor = conductor
+        self._online = online
         self._rate = requests_per_second
         self._clock = clock
         self._open: set[web.WebSocketResponse] = set()
@@ -126,6 +129,8 @@ class Sockets:
             self._open.discard(ws)
             writer.cancel()
             self._conductor.shut(connection)
+            if connection.identity is not None:
+                self._online.remove(connection.identity.app, connection.identity.user, connection)
             if connection.identity is not None and connection.room_id is not None:
                 await self._rooms.disconnected(
                     connection.identity.app, connection.room_id, connection.identity.user, connection.id
@@ -159,7 +164,10 @@ class Sockets:
             now = self._clock()
             tokens, at = min(2.0 * self._rate, tokens + (now - at) * self._rate), now
             tokens -= 1
+            stranger = connection.identity is None
             connection.push(await self._answer(connection, frame.data, allowed=tokens >= 0))
+            if stranger and connection.identity is not None:
+                self._online.add(connection.identity.app, connection.identity.user, connection)
 
     async def _answer(self, connection: Connection, text: str, *, allowed: bool) -> str:
         """The response to one frame; never raises."""

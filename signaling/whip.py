@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 
 from billing.interface import Entitlements
 from media.interface import Viewing
-from rooms.interface import RoomId, RoomRefused, Rooms
+from rooms.interface import People, RoomId, RoomRefused, Rooms
 from signaling.calls import publish
 from signaling.conductor import Conductor
 from signaling.errors import ProtocolError, bad_sdp, media_state
@@ -74,8 +74,10 @@ class Whip:
         identities: Identities,
         stays: Stays,
         conductor: Conductor,
+        people: People,
     ) -> None:
         self._rooms = rooms
+        self._people = people
         self._entitlements = entitlements
         self._identities = identities
         self._stays = stays
@@ -127,7 +129,8 @@ class Whip:
             self._rooms.room(who.app, room_id)
         except RoomRefused:
             self._conductor.sfu.admit()
-            await self._rooms.create(who.app, who.user, name=str(who.user), connection=resource.id, room_id=room_id)
+            name = await self._people.name(who.app, who.user)
+            await self._rooms.create(who.app, who.user, name=name, connection=resource.id, room_id=room_id)
             return True
         stay = self._stays.get(who.app, room_id, who.user)
         if stay is None or self._rooms.member(who.app, room_id, who.user).seat is None:
@@ -135,7 +138,8 @@ class Whip:
         if stay.publishing is not None:
             raise media_state("This room is busy: you are publishing into it already.")
         if stay.outlet is None:
-            await self._rooms.enter(who.app, who.user, name=str(who.user), connection=resource.id, room_id=room_id)
+            name = self._rooms.member(who.app, room_id, who.user).name
+            await self._rooms.enter(who.app, who.user, name=name, connection=resource.id, room_id=room_id)
         return False
 
     async def _play(self, request: web.Request) -> web.Response:
@@ -146,10 +150,10 @@ class Whip:
             if stay is not None and stay.outlet is not None:
                 raise media_state("You are in this room already; a player needs a user of its own.")
             self._conductor.sfu.admit()
+            name = await self._people.name(identity.app, identity.user)
             await self._rooms.enter(
-                identity.app, identity.user,
-                name=str(identity.user), connection=resource.id, room_id=resource.room_id,
-            )  # fmt: skip
+                identity.app, identity.user, name=name, connection=resource.id, room_id=resource.room_id
+            )
             try:
                 viewing = self._play_all(self._stay(resource), offer)
             except Exception:
@@ -227,6 +231,10 @@ class Whip:
             if resource.lost:
                 return  # the member is here by something newer
             self._conductor.end_publishing(stay, "the publisher stopped")
+            return
+        if who.user in self._rooms.robots(who.app, resource.room_id):
+            self._conductor.end_publishing(stay, "the publisher stopped")
+            await self._drop(resource)  # a robot stays until the app's own server takes it out
             return
         await self._rooms.leave(who.app, resource.room_id, who.user)
 

@@ -171,6 +171,10 @@ class UpTrack:
     def flowing(self, now: float) -> bool:
         return now - self.last_packet < FLOWING
 
+    def forwarded(self, now: float) -> bool:
+        """Whether packets of it are going to those who watch it."""
+        return self.flowing(now) and not self.blocked and not self.forbidden
+
     @property
     def key_frame_cost(self) -> float:
         """Seconds of the bit rate that the latest key frame took."""

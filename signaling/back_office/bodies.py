@@ -13,11 +13,12 @@ import msgspec
 
 __all__ = [
     "AddGift", "AddGiftCategory", "BanMember", "BattleRef", "BattleScore", "CategoryRef", "CategoryRelations",
-    "CreateBattle", "CreateRoom", "DeleteMetadata", "SetBattleScore",
-    "EditGift", "EditGiftCategory", "GetMetadata", "GiftCount", "GiftInfoList", "GiftRef", "GiftTongue", "KickOffSeat",
-    "LockSeat", "MemberPage", "Metadata", "ModifyAdmin", "MoveToSeat", "MuteMember", "Nothing", "PickOnSeat",
-    "RoomInfo", "RoomList", "RoomRef", "SendCustomMessage", "SendGift", "SendTextMessage", "SetCategoryLanguage",
-    "SetGiftLanguage", "SetMetadata", "SwitchSeat", "CategoryTongue", "UnbanMember",
+    "CreateBattle", "CreateRoom", "CustomElement", "DeleteMetadata", "SetBattleScore",
+    "EditGift", "EditGiftCategory", "GetMetadata", "GetPortraits", "GiftCount", "GiftInfoList", "GiftRef", "GiftTongue",
+    "ImportAccount", "KickOffSeat", "LockSeat", "MemberPage", "Metadata", "ModifyAdmin", "MoveToSeat", "MuteMember",
+    "Nothing", "PickOnSeat", "Robots", "RoomInfo", "RoomList", "RoomRef", "SendCustomMessage", "SendGift",
+    "SendGroupMessage", "SendTextMessage", "SetCategoryLanguage", "SetGiftLanguage", "SetMetadata", "SetPortrait",
+    "SwitchSeat", "CategoryTongue", "TextElement", "UnbanMember",
 ]  # fmt: skip
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -321,3 +322,65 @@ class SetCategoryLanguage(_Body):
 class CategoryRelations(_Body):
     CategoryId: Id
     GiftIdList: Annotated[list[Id], msgspec.Meta(min_length=1, max_length=64)]
+
+
+# Messages as the chat service has them
+
+
+class TextContent(_Body):
+    Text: Long
+
+
+class CustomContent(_Body):
+    Data: Long
+    Desc: Text = ""
+
+
+class TextElement(_Body, tag_field="MsgType", tag="TIMTextElem"):
+    MsgContent: TextContent
+
+
+class CustomElement(_Body, tag_field="MsgType", tag="TIMCustomElem"):
+    MsgContent: CustomContent
+
+
+class SendGroupMessage(_Body):
+    """One element; the fields that are not here (priorities, controls, pushes) change nothing and are passed over."""
+
+    GroupId: Id
+    MsgBody: Annotated[list[TextElement | CustomElement], msgspec.Meta(min_length=1, max_length=1)]
+    From_Account: Id | None = None
+    CloudCustomData: Long = ""
+
+
+# Accounts
+
+
+class ImportAccount(_Body):
+    """What is left out stays."""
+
+    UserID: Id | None = None
+    Identifier: Id | None = None
+    """Its older name."""
+    Nick: Text | None = None
+    FaceUrl: Text | None = None
+
+
+class GetPortraits(_Body):
+    To_Account: Users
+    TagList: Annotated[list[Text], msgspec.Meta(min_length=1, max_length=64)]
+
+
+class PortraitItem(_Body):
+    Tag: Text
+    Value: Annotated[str, msgspec.Meta(max_length=500)] | Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+
+
+class SetPortrait(_Body):
+    From_Account: Id
+    ProfileItem: Annotated[list[PortraitItem], msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Robots(_Body):
+    RoomId: Id
+    RobotList_Account: Users

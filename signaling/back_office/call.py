@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from billing.interface import AppId
-from rooms.interface import Rooms, UserId
+from rooms.interface import People, Rooms, UserId
+from signaling.back_office.rates import Made
 
 __all__ = ["Call", "Reply", "chosen"]
 
@@ -24,6 +25,11 @@ class Call:
     rooms: Rooms
     app: AppId
     caller: UserId
+    people: People
+    made: Made
+    """The rooms that were made a moment ago."""
+    now: float
+    """Seconds that only grow."""
 
 
 def chosen(**fields: Any) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from signaling.errors import ProtocolError
 
 __all__ = [
     "FRAME_CODES", "app_id_missing", "bad_account", "bad_app_id", "bad_body", "bad_query", "bad_signature",
-    "needs_admin", "not_json", "not_there_yet", "too_fast", "too_large", "unknown_command",
+    "made_just_now", "needs_admin", "needs_mixing", "no_mixing", "no_such_account", "no_such_tag", "not_json",
+    "not_there_yet", "too_fast", "too_large", "unknown_command", "wrong_kind",
 ]  # fmt: skip
 
 FRAME_CODES: Mapping[int, str] = {
@@ -25,9 +26,13 @@ FRAME_CODES: Mapping[int, str] = {
     60009: "There is no such service or command, or it is not there yet.",
     60010: "The identifier is no administrator of the app.",
     60012: "sdkappid is missing.",
+    40003: "There is no such account.",
+    40009: "A profile has no such field.",
+    40610: "The value of a profile's field is of the wrong kind.",
+    100424: "There is no task of mixing: Tally forwards, and mixes nothing.",
     100002: "A field is missing, of the wrong type, or means nothing.",
 }
-"""What the frame itself answers. Other codes are those of the member protocol."""
+"""What the frame itself answers, and what only its commands do. Other codes are those of the member protocol."""
 
 
 def too_large() -> ProtocolError:
@@ -76,3 +81,30 @@ def app_id_missing() -> ProtocolError:
 
 def bad_body(detail: str) -> ProtocolError:
     return ProtocolError(100002, "bad_parameter", f"The body does not fit: {detail}.")
+
+
+# Of single commands
+
+
+def made_just_now(room_id: str) -> ProtocolError:
+    return ProtocolError(100012, "too_frequent", f"The room {room_id} was made less than a second ago.")
+
+
+def needs_mixing() -> ProtocolError:
+    return ProtocolError(100006, "no_permission", "This room was made without IsUnlimitedRoomEnabled.")
+
+
+def no_mixing() -> ProtocolError:
+    return ProtocolError(100424, "no_mixing", "Nothing is mixed here: every viewer gets the streams themselves.")
+
+
+def no_such_account(user: str) -> ProtocolError:
+    return ProtocolError(40003, "no_such_account", f"{user} is no account of this app; import it first.")
+
+
+def no_such_tag(tag: str) -> ProtocolError:
+    return ProtocolError(40009, "no_such_tag", f"A profile has no field {tag[:64]!r}.")
+
+
+def wrong_kind(tag: str) -> ProtocolError:
+    return ProtocolError(40610, "wrong_kind", f"The value of {tag[:64]!r} is of the wrong kind.")

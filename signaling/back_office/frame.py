@@ -10,11 +10,11 @@ import msgspec
 from aiohttp import web
 
 from billing.interface import AppId
-from rooms.interface import Rooms
+from rooms.interface import People, Rooms
 from signaling.back_office import codes
 from signaling.back_office.call import Call, Reply
 from signaling.back_office.openapi import document
-from signaling.back_office.rates import Rates
+from signaling.back_office.rates import Made, Rates
 from signaling.back_office.table import TABLE, Command
 from signaling.errors import as_protocol_error
 from signaling.identity import Identities, Identity
@@ -27,14 +27,17 @@ class BackOffice:
     """The routes."""
 
     def __init__(
-        self, rooms: Rooms, identities: Identities, *, admins: Collection[str], clock: Callable[[], float]
-    ) -> None:
+        self, rooms: Rooms, people: People, identities: Identities, *, admins: Collection[str],
+        clock: Callable[[], float],
+    ) -> None:  # fmt: skip
         """`admins` are the users who may call, of every app. `clock` gives seconds that only grow."""
         self._rooms = rooms
+        self._people = people
         self._identities = identities
         self._admins = frozenset(admins)
         self._clock = clock
         self._rates = Rates()
+        self._made = Made()
         self._document = document(TABLE)
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -58,12 +61,15 @@ class BackOffice:
         if command is None:
             raise codes.unknown_command(name)
         caller = await self._authenticate(request.query)
-        if not self._rates.take(caller.app, name, command.rate, self._clock()):
+        now = self._clock()
+        if not self._rates.take(caller.app, name, command.rate, now):
             raise codes.too_fast(command.rate)
         if command.run is None:
             raise codes.not_there_yet(name)
         body = _decode(await _read(request), command)
-        reply = await command.run(Call(self._rooms, caller.app, caller.user), body)
+        self._made.forget_old(now)
+        call = Call(self._rooms, caller.app, caller.user, self._people, self._made, now)
+        reply = await command.run(call, body)
         return reply if command.beside or not reply else {"Response": reply}
 
     async def _authenticate(self, query: Mapping[str, str]) -> Identity:

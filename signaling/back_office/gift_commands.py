@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from rooms.interface import Gift, GiftCatalogue, GiftCategory, Naming, UserId
@@ -28,35 +29,34 @@ async def add_gift(call: Call, body: bodies.AddGift) -> Reply:
         body.GiftId, body.DefaultName, body.DefaultDesc, body.IconUrl, body.ResourceUrl, body.Coins, body.Level,
         body.ExtensionInfo,
     )  # fmt: skip
-    _catalogue(call).add(gift)
+    await _change(call, lambda catalogue: catalogue.add(gift))
     return {}
 
 
 async def edit_gift(call: Call, body: bodies.EditGift) -> Reply:
     """Change a gift; what is left out stays."""
-    catalogue = _catalogue(call)
     changed = chosen(
         name=body.DefaultName, desc=body.DefaultDesc, icon_url=body.IconUrl, resource_url=body.ResourceUrl,
         coins=body.Coins, level=body.Level, extension=body.ExtensionInfo,
     )  # fmt: skip
-    catalogue.edit(replace(catalogue.get(body.GiftId), **changed))
+    await _change(call, lambda catalogue: catalogue.edit(replace(catalogue.get(body.GiftId), **changed)))
     return {}
 
 
 async def del_gift(call: Call, body: bodies.GiftRef) -> Reply:
     """Take a gift out of the app and of all categories."""
-    _catalogue(call).delete(body.GiftId)
+    await _change(call, lambda catalogue: catalogue.delete(body.GiftId))
     return {}
 
 
 async def get_gift(call: Call, body: bodies.GiftRef) -> Reply:
     """One gift as it was added."""
-    return {"GiftInfo": replies.gift(_catalogue(call).get(body.GiftId))}
+    return {"GiftInfo": replies.gift((await _catalogue(call)).get(body.GiftId))}
 
 
 async def get_gift_info_list(call: Call, body: bodies.GiftInfoList) -> Reply:
     """All gifts and categories, in a language if one is named."""
-    catalogue = _catalogue(call)
+    catalogue = await _catalogue(call)
     view = catalogue.view(body.Language)
     return {
         "TotalCount": len(view.gifts),
@@ -93,22 +93,25 @@ async def send_gift(call: Call, body: bodies.SendGift) -> Reply:
 
 async def set_gift_language(call: Call, body: bodies.SetGiftLanguage) -> Reply:
     """Name a gift in a language; what is left out stays."""
-    catalogue = _catalogue(call)
-    before = catalogue.languages(body.GiftId).get(body.Language.lower())
-    name, desc = _named(before, body.Name, body.Desc, "Name")
-    catalogue.set_language(body.GiftId, body.Language, name, desc)
+
+    def name(catalogue: GiftCatalogue) -> None:
+        before = catalogue.languages(body.GiftId).get(body.Language.lower())
+        name, desc = _named(before, body.Name, body.Desc, "Name")
+        catalogue.set_language(body.GiftId, body.Language, name, desc)
+
+    await _change(call, name)
     return {}
 
 
 async def get_gift_language(call: Call, body: bodies.GiftTongue) -> Reply:
     """What a gift is called in a language."""
-    naming = _known(_catalogue(call).languages(body.GiftId).get(body.Language.lower()), body.Language)
+    naming = _known((await _catalogue(call)).languages(body.GiftId), body.Language)
     return {"GiftInfo": {"Name": naming.name, "Desc": naming.desc}}
 
 
 async def del_gift_language(call: Call, body: bodies.GiftTongue) -> Reply:
     """Forget what a gift is called in a language."""
-    _catalogue(call).delete_language(body.GiftId, body.Language)
+    await _change(call, lambda catalogue: catalogue.delete_language(body.GiftId, body.Language))
     return {}
 
 
@@ -118,44 +121,47 @@ async def del_gift_language(call: Call, body: bodies.GiftTongue) -> Reply:
 async def add_gift_category(call: Call, body: bodies.AddGiftCategory) -> Reply:
     """Add a category of gifts."""
     category = GiftCategory(body.CategoryId, body.DefaultName, body.DefaultDesc, body.ExtensionInfo)
-    _catalogue(call).add_category(category)
+    await _change(call, lambda catalogue: catalogue.add_category(category))
     return {}
 
 
 async def edit_gift_category(call: Call, body: bodies.EditGiftCategory) -> Reply:
     """Change a category; what is left out stays."""
-    catalogue = _catalogue(call)
     changed = chosen(name=body.DefaultName, desc=body.DefaultDesc, extension=body.ExtensionInfo)
-    catalogue.edit_category(replace(catalogue.get_category(body.CategoryId), **changed))
+
+    def edit(catalogue: GiftCatalogue) -> None:
+        catalogue.edit_category(replace(catalogue.get_category(body.CategoryId), **changed))
+
+    await _change(call, edit)
     return {}
 
 
 async def del_gift_category(call: Call, body: bodies.CategoryRef) -> Reply:
     """Delete a category; its gifts stay in the app."""
-    _catalogue(call).delete_category(body.CategoryId)
+    await _change(call, lambda catalogue: catalogue.delete_category(body.CategoryId))
     return {}
 
 
 async def get_gift_category(call: Call, body: bodies.CategoryRef) -> Reply:
     """One category as it was added."""
-    return {"GiftCategoryInfo": replies.category(_catalogue(call).get_category(body.CategoryId))}
+    return {"GiftCategoryInfo": replies.category((await _catalogue(call)).get_category(body.CategoryId))}
 
 
 async def add_gift_category_relations(call: Call, body: bodies.CategoryRelations) -> Reply:
     """Put gifts into a category, all or none."""
-    _catalogue(call).relate(body.CategoryId, body.GiftIdList)
+    await _change(call, lambda catalogue: catalogue.relate(body.CategoryId, body.GiftIdList))
     return {}
 
 
 async def del_gift_category_relations(call: Call, body: bodies.CategoryRelations) -> Reply:
     """Take gifts out of a category."""
-    _catalogue(call).unrelate(body.CategoryId, body.GiftIdList)
+    await _change(call, lambda catalogue: catalogue.unrelate(body.CategoryId, body.GiftIdList))
     return {}
 
 
 async def get_gift_category_relations(call: Call, body: bodies.CategoryRef) -> Reply:
     """The gifts of a category."""
-    catalogue = _catalogue(call)
+    catalogue = await _catalogue(call)
     catalogue.get_category(body.CategoryId)
     views = (view for view in catalogue.view().categories if view.category.category_id == body.CategoryId)
     gift_ids = [gift.gift_id for gift in next(views).gifts]
@@ -164,27 +170,35 @@ async def get_gift_category_relations(call: Call, body: bodies.CategoryRef) -> R
 
 async def set_gift_category_language(call: Call, body: bodies.SetCategoryLanguage) -> Reply:
     """Name a category in a language; what is left out stays."""
-    catalogue = _catalogue(call)
-    before = catalogue.category_languages(body.CategoryId).get(body.Language.lower())
-    name, desc = _named(before, body.CategoryName, body.CategoryDesc, "CategoryName")
-    catalogue.set_category_language(body.CategoryId, body.Language, name, desc)
+
+    def name(catalogue: GiftCatalogue) -> None:
+        before = catalogue.category_languages(body.CategoryId).get(body.Language.lower())
+        name, desc = _named(before, body.CategoryName, body.CategoryDesc, "CategoryName")
+        catalogue.set_category_language(body.CategoryId, body.Language, name, desc)
+
+    await _change(call, name)
     return {}
 
 
 async def get_gift_category_language(call: Call, body: bodies.CategoryTongue) -> Reply:
     """What a category is called in a language."""
-    naming = _known(_catalogue(call).category_languages(body.CategoryId).get(body.Language.lower()), body.Language)
+    naming = _known((await _catalogue(call)).category_languages(body.CategoryId), body.Language)
     return {"CategoryInfo": {"CategoryName": naming.name, "CategoryDesc": naming.desc}}
 
 
 async def del_gift_category_language(call: Call, body: bodies.CategoryTongue) -> Reply:
     """Forget what a category is called in a language."""
-    _catalogue(call).delete_category_language(body.CategoryId, body.Language)
+    await _change(call, lambda catalogue: catalogue.delete_category_language(body.CategoryId, body.Language))
     return {}
 
 
-def _catalogue(call: Call) -> GiftCatalogue:
-    return call.rooms.talk.catalogue(call.app)
+async def _catalogue(call: Call) -> GiftCatalogue:
+    return await call.rooms.gifts.get(call.app)
+
+
+async def _change(call: Call, change: Callable[[GiftCatalogue], object]) -> None:
+    """Returns when it is stored. Raises what `change` raises, and then nothing is changed."""
+    await call.rooms.gifts.change(call.app, change)
 
 
 def _named(before: Naming | None, name: str | None, desc: str | None, field: str) -> tuple[str, str]:
@@ -195,7 +209,8 @@ def _named(before: Naming | None, name: str | None, desc: str | None, field: str
     return old.name if name is None else name, old.desc if desc is None else desc
 
 
-def _known(naming: Naming | None, language: str) -> Naming:
+def _known(namings: Mapping[str, Naming], language: str) -> Naming:
+    naming = namings.get(language.lower())
     if naming is None:
         raise bad_body(f"it has no name in the language {language[:35]!r}")
     return naming

@@ -24,8 +24,8 @@ from rooms.interface import (
 )
 
 __all__ = [
-    "SEAT_MODES", "category", "category_row", "gift", "gift_row", "member_page", "room", "room_row", "seats",
-    "statistic", "tag",
+    "SEAT_MODES", "category", "category_row", "gift", "gift_row", "member_page", "portraits", "room", "room_row",
+    "seats", "statistic", "tag",
 ]  # fmt: skip
 
 SEAT_MODES: Mapping[str, SeatMode] = {"FreeToTake": SeatMode.FREE, "ApplyToTake": SeatMode.APPLY}
@@ -141,11 +141,28 @@ def category_row(view: CategoryView, languages: Mapping[str, Naming]) -> dict[st
     }
 
 
+def portraits(
+    users: Sequence[UserId], found: Mapping[UserId, Mapping[str, str | int]], tags: Sequence[str]
+) -> dict[str, Any]:
+    """Of each user what it has of `tags`; those who are no accounts are named besides, as documented."""
+    rows = [_portrait(user, found.get(user), tags) for user in users]
+    missing = [user for user in users if user not in found]
+    return {"UserProfileItem": rows, "ErrorDisplay": ""} | ({"Fail_Account": missing} if missing else {})
+
+
 def tag(language: str) -> str:
     """A language as it is usually written: zh-Hans, zh-CN. Rooms keeps it in small letters."""
     first, *others = language.split("-")
     usual = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part for part in others]
     return "-".join([first, *usual])
+
+
+def _portrait(user: UserId, values: Mapping[str, str | int] | None, tags: Sequence[str]) -> dict[str, Any]:
+    if values is None:
+        result = {"ResultCode": 40003, "ResultInfo": "The account does not exist."}
+        return {"To_Account": user, "ProfileItem": [], **result}
+    items = [{"Tag": tag, "Value": values[tag]} for tag in tags if tag in values]
+    return {"To_Account": user, "ProfileItem": items, "ResultCode": 0, "ResultInfo": ""}
 
 
 def _gift(gift: Gift) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from rooms.interface import RoomView, UpdateRoom, UserId
 from signaling.back_office import bodies, replies
 from signaling.back_office.call import Call, Reply
-from signaling.back_office.codes import bad_body
+from signaling.back_office.codes import bad_body, made_just_now, needs_mixing, no_mixing
 
 __all__ = [
     "ban_member", "create_room", "destroy_room", "get_admin_list", "get_banned_member_list", "get_muted_member_list",
     "get_room_info", "get_room_list", "get_room_metadata", "get_room_statistic", "del_room_metadata", "modify_admin",
-    "mute_member", "send_custom_msg", "send_text_msg", "set_room_metadata", "unban_member", "update_room_info",
+    "mute_member", "resume_mcu_task", "send_custom_msg", "send_group_msg", "send_text_msg", "set_room_metadata",
+    "unban_member", "update_room_info",
 ]  # fmt: skip
 
 
@@ -24,10 +25,14 @@ async def create_room(call: Call, body: bodies.CreateRoom) -> Reply:
     """
     info, update = body.RoomInfo, _update(body.RoomInfo)
     owner = UserId(info.Owner_Account or call.caller)
+    if (call.app, info.RoomId) in call.made:
+        raise made_just_now(info.RoomId)
+    name = await call.people.name(call.app, owner)
     await call.rooms.create(
-        call.app, owner, name=str(owner), connection=f"office:{owner}", room_id=info.RoomId, room_name=info.RoomName,
+        call.app, owner, name=name, connection=f"office:{owner}", room_id=info.RoomId, room_name=info.RoomName,
         seats=info.MaxSeatCount, cover=info.CoverURL, max_members=info.MaxMemberCount or None,
     )  # fmt: skip
+    call.made.note(call.app, info.RoomId, call.now)
     await call.rooms.update(call.app, info.RoomId, update)
     return {}
 
@@ -64,6 +69,11 @@ async def update_room_info(call: Call, body: bodies.CreateRoom) -> Reply:
 async def get_room_statistic(call: Call, body: bodies.RoomRef) -> Reply:
     """What came, was given, liked and said since the room began."""
     return replies.statistic(call.rooms.talk.statistic(call.app, body.RoomId))
+
+
+async def resume_mcu_task(call: Call, body: bodies.RoomRef) -> Reply:
+    """Show a mixed picture again. There is none: rooms forward streams, and this says so."""
+    raise no_mixing() if call.rooms.room(call.app, body.RoomId).info.unlimited else needs_mixing()
 
 
 # Metadata
@@ -103,6 +113,19 @@ async def send_custom_msg(call: Call, body: bodies.SendCustomMessage) -> Reply:
     sender = UserId(body.Sender_Account)
     call.rooms.talk.say_custom_for(call.app, body.RoomId, sender, body.BusinessId, body.Data)
     return {}
+
+
+async def send_group_msg(call: Call, body: bodies.SendGroupMessage) -> Reply:
+    """A message in the name of its author, who need not be in the room; nobody is asked before it is said."""
+    sender, (element,) = UserId(body.From_Account or call.caller), body.MsgBody
+    if isinstance(element, bodies.TextElement):
+        said = call.rooms.talk.say_for(
+            call.app, body.GroupId, sender, element.MsgContent.Text, body.CloudCustomData
+        )  # fmt: skip
+    else:
+        content = element.MsgContent
+        said = call.rooms.talk.say_custom_for(call.app, body.GroupId, sender, content.Desc, content.Data)
+    return {"MsgTime": int(said.at), "MsgSeq": said.sequence}
 
 
 # Members

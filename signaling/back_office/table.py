@@ -11,6 +11,8 @@ import msgspec
 from signaling.back_office import battle_commands as battles
 from signaling.back_office import bodies
 from signaling.back_office import gift_commands as gifts
+from signaling.back_office import people_commands as people
+from signaling.back_office import robot_commands as robots
 from signaling.back_office import room_commands as rooms
 from signaling.back_office import seat_commands as seats
 from signaling.back_office.call import Call, Reply
@@ -81,10 +83,10 @@ _LIVE: Mapping[str, Command] = {
     "add_gift_category_relations": Command(bodies.CategoryRelations, gifts.add_gift_category_relations),
     "del_gift_category_relations": Command(bodies.CategoryRelations, gifts.del_gift_category_relations),
     "get_gift_category_relations": Command(bodies.CategoryRef, gifts.get_gift_category_relations, beside=True),
-    "add_robot": Command(bodies.Nothing, None, rate=100),
-    "get_robot": _LATER,
-    "del_robot": _LATER,
-    "resume_mcu_task": _LATER,
+    "add_robot": Command(bodies.Robots, robots.add_robot, rate=100),
+    "get_robot": Command(bodies.RoomRef, robots.get_robot, rate=100),
+    "del_robot": Command(bodies.Robots, robots.del_robot, rate=100),
+    "resume_mcu_task": Command(bodies.RoomRef, rooms.resume_mcu_task, rate=20),
 }
 
 _SEATS: Mapping[str, Command] = {
@@ -109,9 +111,9 @@ TABLE: Mapping[str, Command] = {
     **{f"room_engine_http_mic/{name}": command for name, command in _SEATS.items()},
     **{f"live_engine_http_pk/{name}": command for name, command in _BATTLES.items()},
     **{f"live_config/{name}": _LATER for name in _CALLBACKS},
-    "group_open_http_svc/send_group_msg": _LATER,
-    "im_open_login_svc/account_import": _LATER,
-    "profile/portrait_get": _LATER,
-    "profile/portrait_set": _LATER,
+    "group_open_http_svc/send_group_msg": Command(bodies.SendGroupMessage, rooms.send_group_msg, beside=True),
+    "im_open_login_svc/account_import": Command(bodies.ImportAccount, people.account_import),
+    "profile/portrait_get": Command(bodies.GetPortraits, people.portrait_get, beside=True),
+    "profile/portrait_set": Command(bodies.SetPortrait, people.portrait_set, beside=True),
 }
 """By service and command, as in the path."""

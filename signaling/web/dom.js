@@ -49,13 +49,18 @@ export function setToggle(button, isPressed, name) {
  * Shows a sentence for a while; errors stay longer. It can be clicked away.
  * @param {string} text
  * @param {'error'|'note'} [kind]
+ * @param {{text: string, href: string}} [link]  where to go from here
  */
-export function toast(text, kind = 'note') {
+export function toast(text, kind = 'note', link = null) {
   const close = element('button', { class: 'toast-close', icon: 'cross', type: 'button', 'aria-label': say('close') });
-  const shown = element('p', { class: `toast ${kind}` }, [element('span', { text }), close]);
+  const shown = element('p', { class: `toast ${kind}` }, [
+    element('span', { text }),
+    link && element('a', { class: 'button primary small', text: link.text, href: link.href }),
+    close,
+  ]);
   close.addEventListener('click', () => shown.remove());
   byId('toasts').append(shown);
-  setTimeout(() => shown.remove(), kind === 'error' ? 9000 : 5000);
+  setTimeout(() => shown.remove(), kind === 'error' || link ? 9000 : 5000);
 }
 
 /**
@@ -94,14 +99,35 @@ export function initials(name) {
   return letters.map((word) => [...word][0]).join('').toUpperCase();
 }
 
-/** A round picture with initials, in a colour that belongs to the user. */
-export function avatar(userid, name) {
-  const made = element('span', { class: 'avatar', text: initials(name || userid), 'aria-hidden': 'true' });
+/** A round picture: that at `address` if there is one, else initials in a colour that belongs to the user. */
+export function avatar(userid, name, address = '') {
+  const letters = initials(name || userid);
+  const made = element('span', { class: 'avatar', text: letters, 'aria-hidden': 'true' }, [picture(address)]);
   made.style.setProperty('--hue', String(hueOf(userid)));
   return made;
 }
 
-/** A hue (0 to 359) that is the same for the same id everywhere. */
+/** A hue (0 to 359) that is the same for the same id everywhere, and far from that of the next id in a row. */
 export function hueOf(id) {
-  return [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
+  return 137 * [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7) % 360;
+}
+
+/**
+ * A picture that a user or an app has named by its address, from this server or by https (the page's policy allows nothing
+ * else); who serves it is not told from which page. One that cannot be shown takes itself away.
+ * @param {string} address
+ * @returns {HTMLImageElement|null}  null when there is none that may be shown
+ */
+export function picture(address) {
+  if (!isPicture(address)) return null;
+  const made = element('img', { src: address, alt: '', loading: 'lazy', decoding: 'async', referrerpolicy: 'no-referrer' });
+  made.addEventListener('error', () => made.remove());
+  return made;
+}
+
+/** Whether a picture at this address may be shown. */
+export function isPicture(address) {
+  if (!address || !URL.canParse(address, location.href)) return false;
+  const { protocol, origin } = new URL(address, location.href);
+  return protocol === 'https:' || origin === location.origin;
 }

@@ -4,7 +4,7 @@
  */
 
 import { readGift } from './chat.js';
-import { byId, element, guarded, hueOf, initials } from './dom.js';
+import { byId, element, guarded, hueOf, initials, picture } from './dom.js';
 import { language, say } from './words.js';
 
 const SHOWN_MS = 3200;
@@ -145,22 +145,8 @@ function card({ gift, count, name }) {
 
 /** The gift's icon, or its initial in a colour of its own; an icon that does not load is none. */
 function giftPicture({ gift_id, name, icon_url: address }) {
-  const picture = element('span', { class: 'gift-picture', text: initials(name || '?'), 'aria-hidden': 'true' });
-  picture.style.setProperty('--hue', String(hueOf(gift_id)));
-  if (!isPicture(address)) return picture;
-  const image = element('img', { src: address, alt: '', referrerpolicy: 'no-referrer' });
-  image.addEventListener('error', () => image.remove());
-  picture.append(image);
-  return picture;
-}
-
-/** Pictures come over https, or from this server. */
-export function isPicture(address) {
-  if (!address) return false;
-  try {
-    const { protocol, origin } = new URL(address, location.href);
-    return protocol === 'https:' || origin === location.origin;
-  } catch {
-    return false;
-  }
+  const letters = initials(name || '?');
+  const made = element('span', { class: 'gift-picture', text: letters, 'aria-hidden': 'true' }, [picture(address)]);
+  made.style.setProperty('--hue', String(hueOf(gift_id)));
+  return made;
 }

@@ -1,8 +1,8 @@
 /**
  * Who this browser tab is: the remembered name, the user id made from it, and the credentials to log in with.
  *
- * The name belongs to the browser, the user id to the tab: two tabs are two members, and a reload is the same one. On a
- * demo server the credentials come from it; on a production server the form asks for them.
+ * The name belongs to the browser, the user id to the tab: two tabs are two members, and a reload, or another name, is the
+ * same one. On a demo server the credentials come from it; on a production server the form asks for them.
  */
 
 import { byId, element, fill } from './dom.js';
@@ -18,12 +18,9 @@ export function givenName() {
   return localStorage.getItem(NAME) ?? '';
 }
 
-/** Remembers a name; a new one makes a new user. */
+/** Remembers a name for the next time. */
 export function rememberName(name) {
-  const clean = name.trim();
-  if (clean === givenName()) return;
-  localStorage.setItem(NAME, clean);
-  sessionStorage.removeItem(USER);
+  localStorage.setItem(NAME, name.trim());
 }
 
 /**
@@ -39,7 +36,7 @@ export async function signIn(client, place) {
   for (let refused = {}; ;) {
     const credentials = storedCredentials() ?? await askCredentials(place, refused);
     try {
-      return await connect(client, { url, ...credentials, name: givenName() || credentials.userid });
+      return await connect(client, { url, ...credentials, name: givenName() || undefined });
     } catch (error) {
       if (error.isNetwork) throw error;
       sessionStorage.removeItem(CREDENTIALS);
@@ -50,7 +47,15 @@ export async function signIn(client, place) {
 
 async function connect(client, login) {
   await client.connect(login);
+  if (!login.name) return (await client.profile()).name;
+  introduce(client, login.name).catch(() => {});
   return login.name;
+}
+
+/** Others find a user by the name in its profile, in a room or not. */
+async function introduce(client, name) {
+  const profile = await client.profile();
+  if (profile.name !== name) await client.setProfile({ name });
 }
 
 /** What makes this tab's user different from others of the same name. */

@@ -2,7 +2,7 @@
 
 import { byId, element, label, toastError } from './dom.js';
 import { LikeCounter } from './like_counter.js';
-import { language, say } from './words.js';
+import { say, shortNumber } from './words.js';
 
 /** More hearts at once are a cloud, and cost frames. */
 const MOST_HEARTS = 24;
@@ -10,11 +10,6 @@ const HEARTS_PER_BATCH = 6;
 const RISES_MS = 2600;
 
 const wantsCalm = matchMedia('(prefers-reduced-motion: reduce)');
-
-/** A number that is short enough for a button: 999, 1.2K, 3.4M. */
-export function shortNumber(count, tag = undefined) {
-  return new Intl.NumberFormat(tag, { notation: 'compact', maximumFractionDigits: 1 }).format(count);
-}
 
 export class Likes {
   #client;
@@ -67,7 +62,7 @@ export class Likes {
 
   #showTotal() {
     const count = this.#total + this.#unsent + this.#untold;
-    byId('like-total').textContent = shortNumber(count, language);
+    byId('like-total').textContent = shortNumber(count);
     label(byId('like'), say('like', { count }));
   }
 

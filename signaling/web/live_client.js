@@ -15,8 +15,9 @@
  * the server's decision, and its refusals come through as `LiveError` with the server's own sentence.
  *
  * The parts: rpc.js (one WebSocket), sending.js and receiving.js (one RTCPeerConnection each), room_state.js (what a
- * notification changes), send_once.js (what must count once), quality.js (figures), backoff.js (waiting), errors.js. The
- * protocol itself is described in signaling/README.md.
+ * notification changes), send_once.js (what must count once), quality.js (figures), backoff.js (waiting), errors.js,
+ * previews.js (looking into rooms), social.js (methods for profiles, follows and search). The protocol itself is described
+ * in signaling/README.md.
  *
  * Events are CustomEvents with the facts in `detail`. Every notification of the protocol is one, under its own name
  * (`seat.changed`, `publication.blocked` ...), with `params` as its detail and `room` already up to date. Besides:
@@ -27,7 +28,7 @@
  * | `room` | the Room, whenever anything in it has changed; null once it is left or gone |
  * | `room-lost` | `{error}`: the room could not be entered again after a lost connection |
  * | `published` | `{publications}`: the server has accepted these |
- * | `stream-added`, `stream-removed` | `{publication_id, userid, kind, source, mid, track}` |
+ * | `stream-added`, `stream-removed` | `{publication_id, room_id, userid, kind, source, mid, track}` |
  * | `data` | `{userid, publication_id, data}`: a message came, as a Uint8Array |
  * | `quality` | see `quality()` |
  * | `error` | a LiveError from work that nobody awaits, such as publishing again after a failure |
@@ -35,12 +36,14 @@
 
 import { delayBefore, pause } from './backoff.js';
 import { LiveError } from './errors.js';
+import { Previews } from './previews.js';
 import { QualityMeter } from './quality.js';
 import { Receiving } from './receiving.js';
 import { applyNotification, withPublications, withSeats } from './room_state.js';
 import { RpcConnection } from './rpc.js';
 import { makeId, sendUntilAnswered } from './send_once.js';
 import { Sending } from './sending.js';
+import { social } from './social.js';
 
 export { LiveError } from './errors.js';
 export { listDevices, openCamera, openCameraAndMicrophone, openMicrophone, openScreen } from './devices.js';
@@ -76,6 +79,7 @@ export class LiveClient extends EventTarget {
   #request = (method, params) => this.#ask(method, params);
   #sending;
   #receiving;
+  #previews = new Previews(this.#request);
   #wants = { ...WANTS };
   #meters = { up: new QualityMeter('up'), down: new QualityMeter('down') };
   #quality = null;
@@ -147,6 +151,11 @@ export class LiveClient extends EventTarget {
     if (this.state !== 'idle' && this.state !== 'closed') this.#shut();
   }
 
+  /** Any request of the protocol, such as one that has no method here. @returns {Promise<object>} its result */
+  request(method, params) {
+    return this.#ask(method, params);
+  }
+
   // ---- Rooms -----------------------------------------------------------------------------------------------------
 
   /**
@@ -155,12 +164,13 @@ export class LiveClient extends EventTarget {
    * @returns {Promise<object>} Room
    */
   async createRoom(options = {}) {
+    this.#stopPreviews();
     return this.#setRoom(await this.#ask('room.create', options));
   }
 
   /**
-   * One page of the live rooms.
-   * @param {{cursor?: string, count?: number}} [page]
+   * One page of the live rooms, those with the largest audience first.
+   * @param {{cursor?: string, count?: number, category?: number, followed?: boolean}} [page]
    * @returns {Promise<{rooms: object[], cursor: string}>}
    */
   listRooms(page = {}) {
@@ -172,7 +182,22 @@ export class LiveClient extends EventTarget {
    * @returns {Promise<object>} Room
    */
   async enterRoom(room_id) {
+    this.#stopPreviews();
     return this.#setRoom(await this.#ask('room.enter', { room_id }));
+  }
+
+  /**
+   * Looks into a room from outside: its owner's camera comes in as a stream, silent and small. It ends by `stopPreview`,
+   * when a room is entered, and by `preview.ended`.
+   * @param {string} room_id
+   */
+  async startPreview(room_id) {
+    await this.#previews.start(room_id);
+  }
+
+  /** @param {string} room_id */
+  async stopPreview(room_id) {
+    await this.#previews.stop(room_id);
   }
 
   /** Leaves the room; its owner must `dismissRoom()` instead. */
@@ -509,7 +534,10 @@ export class LiveClient extends EventTarget {
 
   /** Goes back to where we were. A room that does not take us back is lost; the connection is not. */
   async #resume() {
-    if (!this.room) return;
+    if (!this.room) {
+      this.#receiving.stop();
+      return this.#previews.resume();
+    }
     let room;
     try {
       room = await this.#ask('room.enter', { room_id: this.room.room_id });
@@ -544,6 +572,8 @@ export class LiveClient extends EventTarget {
     clearInterval(this.#ticking);
     globalThis.removeEventListener('pagehide', this.#hide);
     this.#setRoom(null);
+    this.#previews.clear();
+    this.#receiving.stop();
     this.#rpc?.close();
     this.#rpc = null;
     this.#setState('closed', error);
@@ -560,6 +590,7 @@ export class LiveClient extends EventTarget {
     if (method === 'media.offer') this.#receiving.offer(params);
     if (method === 'media.layers') this.#sending.setLayers(params);
     if (method === 'media.closed') this.#mediaClosed(params);
+    if (method === 'preview.ended') this.#previews.ended(params.room_id);
     if (ENDS_THE_STAY.has(method)) this.#setRoom(null);
     else if (this.room) this.#setRoom(applyNotification(this.room, method, params));
     this.#emit(method, params);
@@ -584,6 +615,13 @@ export class LiveClient extends EventTarget {
     return room;
   }
 
+  /** Outside of a room, what comes in are previews; inside, the server begins with a connection of its own. */
+  #stopPreviews() {
+    if (this.room) return;
+    this.#previews.stopAll();
+    this.#receiving.stop();
+  }
+
   // ---- Inside: media ---------------------------------------------------------------------------------------------
 
   #heard(id, data) {
@@ -600,7 +638,7 @@ export class LiveClient extends EventTarget {
 
   #mediaClosed({ direction }) {
     if (direction === 'up') this.#sendingEnded();
-    else if (this.room && this.state === 'connected') this.#receiving.reset();
+    else if ((this.room || this.#previews.rooms.size > 0) && this.state === 'connected') this.#receiving.reset();
   }
 
   /**
@@ -637,3 +675,5 @@ export class LiveClient extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
+
+Object.assign(LiveClient.prototype, social);

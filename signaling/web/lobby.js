@@ -1,27 +1,52 @@
-/** The lobby: a name, the button to go live, and the rooms that are live now. The live itself happens on the room page. */
+/**
+ * The lobby: the button to go live, and the rooms that are live now, to be filtered, searched, and looked into. The live
+ * itself happens on the room page. What the app's edition does not have is not shown.
+ */
 
-import { byId, element, fill, guarded, hueOf, initials, toastError } from './dom.js';
+import { CardPreviews } from './card_previews.js';
+import { avatar, byId, fill, guarded, label, toastError } from './dom.js';
+import { layOutFilters } from './filters.js';
+import { announceLives } from './follow_button.js';
 import { givenName, rememberName, signIn } from './identity.js';
 import { LiveClient } from './live_client.js';
+import { ProfileDialog } from './profile.js';
+import { NOTHING, RoomList } from './room_list.js';
+import { Waterfall } from './waterfall.js';
 import { say } from './words.js';
 
-const REFRESH_EVERY_MS = 3000;
-const ROOMS_PER_PAGE = 50;
-
 const client = new LiveClient();
-const cards = new Map();
-let pages = 1;
+const profile = new ProfileDialog(client, profileChanged);
+let previews = null;
+let waterfall = null;
+let choice = { kind: 'all' };
+
+const list = new RoomList({
+  showOwner: (userid) => profile.show(userid).catch(toastError),
+  onCard: (card, room_id) => previews?.watch(card, room_id),
+  onGone: (room_id) => previews?.forget(room_id),
+  onChange: () => {
+    waterfall?.arrange();
+    previews?.lookAround();
+  },
+});
 
 function prepare() {
   fill();
   document.title = say('lobby_title');
+  byId('search').placeholder = say('search_rooms');
   byId('name').value = givenName();
-  byId('name').addEventListener('change', () => rememberName(byId('name').value));
+  byId('name').addEventListener('change', guarded(rename));
   byId('start').addEventListener('submit', goLive);
-  byId('more-rooms').addEventListener('click', guarded(showMore));
+  byId('own-profile').addEventListener('click', guarded(() => profile.show()));
   client.addEventListener('state', showState);
   // A page that comes back from the browser's cache has closed its connection when it went.
   addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
+}
+
+async function rename() {
+  const name = byId('name').value.trim();
+  rememberName(name);
+  if (name && client.state === 'connected') profileChanged(await client.setProfile({ name }));
 }
 
 function goLive(event) {
@@ -37,87 +62,68 @@ function showState({ detail: { state } }) {
   banner.textContent = banner.hidden ? '' : say('reconnecting');
 }
 
-async function showMore() {
-  pages += 1;
-  await refresh();
-}
-
-async function refresh() {
-  const rooms = [];
-  let cursor = '';
-  for (let page = 0; page < pages; page += 1) {
-    const answer = await client.listRooms({ cursor, count: ROOMS_PER_PAGE });
-    rooms.push(...answer.rooms);
-    cursor = answer.cursor;
-    if (!cursor) break;
+/** One's own profile is new, or somebody else is followed, or no longer. */
+function profileChanged(changed) {
+  if (changed.userid === client.userid) {
+    const { userid, name, avatar: address } = changed;
+    byId('name').value = givenName();
+    byId('own-profile').replaceChildren(avatar(userid, name, address));
+    label(byId('own-profile'), say('own_profile', { name }));
+    byId('own-profile').hidden = false;
+  } else if (choice.kind === 'followed') {
+    list.refresh().catch(toastError);
   }
-  show(rooms);
-  byId('more-rooms').hidden = !cursor;
 }
 
-/** Keeps the card of a room that stays, so that focus and hover survive a refresh. */
-function show(rooms) {
-  const present = new Set(rooms.map((room) => room.room_id));
-  for (const [id, card] of cards) {
-    if (present.has(id)) continue;
-    card.remove();
-    cards.delete(id);
+// ---- Which rooms -----------------------------------------------------------------------------------------------------
+
+/** How each choice finds its rooms. */
+const SOURCES = {
+  all: () => (page) => client.listRooms(page),
+  followed: () => (page) => client.listRooms({ ...page, followed: true }),
+  category: ({ category }) => (page) => client.listRooms({ ...page, category }),
+  search: ({ text }) => (page) => client.searchRooms({ ...page, text }),
+};
+
+async function choose(chosen) {
+  choice = chosen;
+  byId('rooms-heading').textContent = chosen.kind === 'search' ? say('rooms_found', { text: chosen.text }) : say('live_now');
+  try {
+    await list.show(SOURCES[chosen.kind](chosen), NOTHING[chosen.kind](chosen.text));
+  } catch (error) {
+    toastError(error);
   }
-  for (const room of rooms) {
-    const card = cards.get(room.room_id) ?? addCard(room);
-    updateCard(card, room);
+}
+
+/** What the edition has is laid out; the rest is not there. */
+function layOut() {
+  if (client.hasFeature('preview')) previews = new CardPreviews(client);
+  if (client.hasFeature('waterfall')) {
+    byId('rooms').classList.replace('cards', 'waterfall');
+    waterfall = new Waterfall(byId('rooms'));
   }
-  byId('rooms-empty').hidden = rooms.length > 0;
-  byId('rooms-empty').textContent = say('no_rooms');
-}
-
-function addCard(room) {
-  const cover = element('span', { class: 'cover', 'aria-hidden': 'true' }, [
-    element('span', { class: 'cover-letters', text: initials(room.owner_name || room.owner) }),
-    element('span', { class: 'badge live', text: say('live') }),
-  ]);
-  cover.style.setProperty('--hue', String(hueOf(room.owner)));
-  if (isOwnAddress(room.cover)) cover.prepend(element('img', { src: room.cover, alt: '', loading: 'lazy' }));
-  const link = element('a', { class: 'card', href: `/room/${encodeURIComponent(room.room_id)}` }, [
-    cover,
-    element('span', { class: 'card-name' }),
-    element('span', { class: 'card-owner' }),
-    element('span', { class: 'card-facts' }),
-  ]);
-  const card = element('li', { data: { roomId: room.room_id } }, [link]);
-  cards.set(room.room_id, card);
-  byId('rooms').append(card);
-  return card;
-}
-
-function updateCard(card, room) {
-  const name = room.name || room.room_id;
-  card.querySelector('.card-name').textContent = name;
-  card.querySelector('.card-owner').textContent = say('hosted_by', { name: room.owner_name || room.owner });
-  card.querySelector('.card-facts').textContent = [
-    say('audience_short', { count: room.audience_count }),
-    say('seats_short', { taken: room.seats_taken, count: room.seats_count }),
-  ].join(' · ');
-}
-
-/** Covers from elsewhere are not loaded: they would tell a stranger's server who is looking. */
-function isOwnAddress(cover) {
-  return Boolean(cover) && new URL(cover, location.href).origin === location.origin;
+  if (client.hasFeature('follow')) announceLives(client);
+  layOutFilters({ hasFollows: client.hasFeature('follow'), hasSearch: client.hasFeature('search') }, choose);
 }
 
 async function refreshForEver() {
   for (;;) {
+    await new Promise((resolve) => { setTimeout(resolve, list.pause); });
     if (client.state === 'connected' && !document.hidden) {
-      await refresh().catch((error) => { if (!error.isNetwork) toastError(error); });
+      await list.refresh().catch((error) => { if (!error.isNetwork) toastError(error); });
     }
-    await new Promise((resolve) => { setTimeout(resolve, REFRESH_EVERY_MS); });
   }
 }
 
 async function start() {
   prepare();
   try {
-    await signIn(client, byId('sign-in'));
+    const name = await signIn(client, byId('sign-in'));
+    document.body.dataset.userid = client.userid;
+    layOut();
+    profileChanged({ userid: client.userid, name, avatar: '' });
+    client.profile().then((own) => profileChanged({ ...own, name })).catch(() => {});
+    await choose(choice);
     await refreshForEver();
   } catch (error) {
     toastError(error);

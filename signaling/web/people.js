@@ -11,6 +11,12 @@ const MEMBERS_PER_PAGE = 100;
 /** Joins and leaves come in bursts; the list is fetched at most this often. */
 const REFRESH_EVERY_MS = 1000;
 
+/** Nothing is searched for while somebody types. */
+const TYPED_MS = 300;
+
+/** So few people are found by looking. */
+const FEW = 8;
+
 let shownSeats = null;
 
 /**
@@ -121,6 +127,7 @@ export class AudienceList {
   #names;
   #pages = 1;
   #timer = null;
+  #text = '';
 
   /**
    * @param {import('./live_client.js').LiveClient} client
@@ -132,6 +139,8 @@ export class AudienceList {
     this.#items = items;
     this.#names = names;
     byId('more-audience').addEventListener('click', guarded(() => this.#showMore()));
+    byId('audience-search').placeholder = say('search_people');
+    byId('audience-search').addEventListener('input', ({ target }) => this.#search(target.value.trim()));
   }
 
   /** Somebody came, went or changed: a new list is shown soon. */
@@ -145,6 +154,13 @@ export class AudienceList {
     await this.#refresh();
   }
 
+  #search(text) {
+    this.#text = text;
+    this.#pages = 1;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#refresh(), TYPED_MS);
+  }
+
   async #showMore() {
     this.#pages += 1;
     await this.refreshNow();
@@ -152,18 +168,21 @@ export class AudienceList {
 
   async #refresh() {
     this.#timer = null;
+    const text = this.#text;
     try {
-      this.#draw(await this.#fetch());
+      const found = await this.#fetch(text);
+      if (text === this.#text) this.#draw(found);
     } catch {
       // Lost connection or left room: the next change brings a new list.
     }
   }
 
-  async #fetch() {
+  async #fetch(text) {
     const members = [];
     let cursor = '';
     for (let page = 0; page < this.#pages; page += 1) {
-      const answer = await this.#client.listAudience({ cursor, count: MEMBERS_PER_PAGE });
+      const asked = { cursor, count: MEMBERS_PER_PAGE };
+      const answer = await (text ? this.#client.searchAudience({ text, ...asked }) : this.#client.listAudience(asked));
       members.push(...answer.members);
       cursor = answer.cursor;
       if (!cursor) break;
@@ -175,6 +194,9 @@ export class AudienceList {
     this.#names.learn(members);
     redraw(byId('audience'), members.map((member) => this.#item(member)));
     byId('audience-empty').hidden = members.length > 0;
+    byId('audience-empty').textContent = say(this.#text ? 'nobody_found' : 'nobody_watching');
+    const isWorthIt = this.#text !== '' || hasMore || members.length > FEW;
+    byId('people-search').hidden = !isWorthIt || !this.#client.hasFeature('search');
     byId('more-audience').hidden = !hasMore;
   }
 

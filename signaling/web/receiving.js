@@ -14,6 +14,7 @@ const ID_LENGTH = 20;
 /**
  * @typedef {object} Stream
  * @property {string} publication_id
+ * @property {string} room_id  where it is published
  * @property {string} userid  who sends it
  * @property {'audio'|'video'} kind
  * @property {string} source  `microphone`, `camera` or `screen`
@@ -69,9 +70,9 @@ export class Receiving {
     if (this.#pc) this.#openData(this.#pc);
   }
 
-  /** Takes a `media.offer`. One that is older than what was answered is ignored. */
+  /** Takes a `media.offer`. One that is older than what was answered, or of a connection we have given up, is ignored. */
   async offer(offer) {
-    if (!offer.fresh && offer.revision <= this.#revision) return;
+    if (!offer.fresh && (offer.revision <= this.#revision || !(this.#pc || this.#pending))) return;
     this.#revision = offer.revision;
     this.#pending = { ...offer, fresh: offer.fresh || Boolean(this.#pending?.fresh) };
     if (this.#answering) return;
@@ -117,10 +118,11 @@ export class Receiving {
     }
     if (pc !== this.#pc) return;
     this.#adopt(offer.streams);
-    await this.#sendAnswer(offer.revision, pc.localDescription.sdp);
+    await this.#sendAnswer(offer.revision, pc);
   }
 
-  async #sendAnswer(revision, sdp) {
+  async #sendAnswer(revision, pc) {
+    const { sdp } = pc.localDescription;
     this.#owesAnswer = true;
     try {
       await this.#request('media.answer', { revision, sdp });
@@ -128,6 +130,7 @@ export class Receiving {
     } catch (error) {
       if (error.isNetwork) return;
       this.#owesAnswer = false;
+      if (pc !== this.#pc) return;
       // "Nobody waits for it" means that a newer offer is on its way.
       if (error.name !== 'media_state') this.reset();
     }

@@ -6,7 +6,9 @@
 
 import { Chat } from './chat.js';
 import { byId, fill, guarded, setToggle, toast, toastError } from './dom.js';
+import { announceLives } from './follow_button.js';
 import { Gifts } from './gifts.js';
+import { HostHeader } from './host_header.js';
 import { HostTools } from './host_tools.js';
 import { signIn } from './identity.js';
 import { Likes } from './likes.js';
@@ -15,6 +17,7 @@ import { closeMenu } from './menu.js';
 import { Names } from './names.js';
 import { OwnMedia } from './own_media.js';
 import { AudienceList, showSeats } from './people.js';
+import { ProfileDialog } from './profile.js';
 import { SeatRequests } from './seat_requests.js';
 import { Stage, drawBars } from './stage.js';
 import { usageInWords } from './usage.js';
@@ -34,7 +37,9 @@ const client = new LiveClient();
 const media = new OwnMedia(client, showOwnTrack);
 const names = new Names();
 const tools = new HostTools(client, confirmed);
-const audience = new AudienceList(client, (member) => tools.memberItems(member), names);
+const profiles = new ProfileDialog(client, (profile) => hostHeader.changed(profile));
+const hostHeader = new HostHeader(client, profiles);
+const audience = new AudienceList(client, (member) => [profiles.menuItem(member.userid), ...tools.memberItems(member)], names);
 const requests = new SeatRequests(client, names, givenSeat);
 const gifts = new Gifts(client);
 const likes = new Likes(client);
@@ -52,6 +57,7 @@ async function start() {
   try {
     const name = await signIn(client, byId('sign-in'));
     document.body.dataset.userid = client.userid;
+    if (client.hasFeature('follow')) announceLives(client);
     // A size that is told too late, after the picture or the connection is gone, is of no interest.
     stage = new Stage(client.userid, (id, width, height) => client.showAt(id, width, height).catch(() => {}));
     await (isHosting ? host(name) : client.enterRoom(roomId));
@@ -143,13 +149,18 @@ function showRoom(room) {
   document.title = say('room_title', { name });
   names.learn(room.seats);
   stage.show(room);
+  hostHeader.show(room);
   byId('room-notice').textContent = room.notice ?? '';
   byId('room-notice').hidden = !room.notice;
   chat.setForHosts(Boolean(room.message_disabled) && !client.isHost);
   tools.showSettings(room);
   byId('audience-count').textContent = String(room.audience_count);
-  showSeats(room, { sit: takeSeat, mustApply: requests.mustApply, items: (seat) => tools.seatItems(seat) });
+  showSeats(room, { sit: takeSeat, mustApply: requests.mustApply, items: seatItems });
   showControls(room);
+}
+
+function seatItems(seat) {
+  return [...(seat.userid === null ? [] : [profiles.menuItem(seat.userid)]), ...tools.seatItems(seat)];
 }
 
 function hear(messages) {

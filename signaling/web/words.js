@@ -58,8 +58,43 @@ const en = {
   no_rooms: 'Nobody is live right now. Be the first.',
   more_rooms: 'Show more',
   audience_short: '{count} watching',
-  seats_short: '{taken} of {count} on stage',
-  hosted_by: 'with {name}',
+
+  // Finding rooms.
+  search_rooms: 'Search for lives and hosts',
+  filters: 'Which lives to show',
+  filter_all: 'All',
+  filter_followed: 'Followed',
+  category_1: 'Music',
+  category_2: 'Talk',
+  category_3: 'Games',
+  category_4: 'Shopping',
+  category_5: 'Outdoors',
+  category_6: 'Learning',
+  category_other: 'More',
+  rooms_found: 'Lives for “{text}”',
+  no_rooms_found: 'No live has “{text}” in its name or its host’s.',
+  no_rooms_here: 'Nobody is live in this category right now.',
+  no_followed_rooms: 'None of those whom you follow is live right now.',
+
+  // Profiles and follows.
+  own_profile: 'Your profile: {name}',
+  profile_of: 'Profile of {name}',
+  show_profile: 'Profile',
+  edit_profile: 'Edit profile',
+  avatar_address: 'Picture (https address)',
+  signature: 'Signature',
+  no_signature: 'No signature yet.',
+  follow: 'Follow',
+  following: 'Following',
+  follow_name: 'Follow {name}',
+  followers: 'Followers',
+  follows: 'Following',
+  no_followers: 'Nobody follows yet.',
+  no_follows: 'Follows nobody yet.',
+  is_live: '{name} is live: {room}',
+  watch: 'Watch',
+  search_people: 'Search the audience',
+  nobody_found: 'Nobody here by that name.',
 
   // The room.
   room_title: '{name} – Tally',
@@ -273,8 +308,41 @@ const zh = {
   no_rooms: '现在没有人直播，来做第一个吧。',
   more_rooms: '显示更多',
   audience_short: '{count} 人在看',
-  seats_short: '{taken}/{count} 人上麦',
-  hosted_by: '主播：{name}',
+
+  search_rooms: '搜索直播和主播',
+  filters: '筛选直播',
+  filter_all: '全部',
+  filter_followed: '关注',
+  category_1: '音乐',
+  category_2: '聊天',
+  category_3: '游戏',
+  category_4: '购物',
+  category_5: '户外',
+  category_6: '学习',
+  category_other: '其他',
+  rooms_found: '“{text}”的搜索结果',
+  no_rooms_found: '没有名称或主播包含“{text}”的直播。',
+  no_rooms_here: '这个分类现在没有人直播。',
+  no_followed_rooms: '你关注的主播现在都没有开播。',
+
+  own_profile: '你的资料：{name}',
+  profile_of: '{name}的资料',
+  show_profile: '查看资料',
+  edit_profile: '编辑资料',
+  avatar_address: '头像（https 地址）',
+  signature: '个性签名',
+  no_signature: '还没有签名。',
+  follow: '关注',
+  following: '已关注',
+  follow_name: '关注{name}',
+  followers: '粉丝',
+  follows: '关注',
+  no_followers: '还没有粉丝。',
+  no_follows: '还没有关注任何人。',
+  is_live: '{name}开播了：{room}',
+  watch: '去看看',
+  search_people: '搜索观众',
+  nobody_found: '没有找到这个人。',
 
   room_title: '{name} – Tally',
   room_of: '{name}的直播',
@@ -469,6 +537,8 @@ const refusals = { zh: {
     not_seated: '不在麦上。',
     overloaded: '服务器繁忙，请稍候再试。',
     no_such_gift: '没有这个礼物。',
+    too_many_previews: '同时预览的直播间太多了。',
+    previews_full: '预览这个直播间的人太多了，请直接进入。',
 } };
 
 const tables = { en, zh };
@@ -506,4 +576,9 @@ export function sayOr(key, otherwise) {
  */
 export function sayRefusal(name, sentence) {
   return refusals[language]?.[name] ?? sentence;
+}
+
+/** A number that is short enough for a button: 999, 1.2K, 3.4M; 1.2万. */
+export function shortNumber(count, tag = language) {
+  return new Intl.NumberFormat(tag, { notation: 'compact', maximumFractionDigits: 1 }).format(count);
 }

@@ -15,11 +15,12 @@ PACKAGES = ("billing", "rooms", "media", "signaling", "tools")
 # package -> top-level names it may import besides itself and the standard library
 ALLOWED = {
     "billing": {"sqlalchemy", "msgspec", "tzdata"},
-    "rooms": {"billing"},
+    "rooms": {"billing", "sqlalchemy"},
     "media": {"aiortc", "aioice", "pylibsrtp", "av", "numpy", "cffi", "OpenSSL", "cryptography", "pyee"},
     "signaling": {"media", "rooms", "billing", "aiohttp", "msgspec", "prometheus_client", "uvloop", "ifaddr"},
 }
 SEAM = "media/transport/aiortc_seam.py"
+DATABASES = {"billing/store.py", "rooms/social_store.py"}
 COMPOSER = "signaling/app.py"
 
 
@@ -60,6 +61,15 @@ def test_only_the_seam_touches_private_names_of_aiortc() -> None:
             assert not name.startswith(("pylibsrtp", "aioice", "OpenSSL")), (
                 f"{path.relative_to(ROOT)}:{line}: {name} is touched in {SEAM} only: private names live in one module"
             )
+
+
+def test_a_package_speaks_sql_in_one_module() -> None:
+    for package in ("billing", "rooms"):
+        for path in sources(package):
+            if str(path.relative_to(ROOT)) not in DATABASES:
+                for line, name in imports(path):
+                    where = f"{path.relative_to(ROOT)}:{line}"
+                    assert name.partition(".")[0] != "sqlalchemy", f"{where}: SQL is in {package}'s store only"
 
 
 def test_nobody_imports_the_composer() -> None:

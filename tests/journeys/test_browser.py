@@ -89,3 +89,8 @@ async def test_a_resumed_picture_is_decoded_again_after_audio_only(
         return await bob.frames_decoded() > before + 20
 
     await wait_for(going_on, 10, "frames after the pause")
+
+    async def shown() -> bool:
+        return bool(await bob.brightness())
+
+    await wait_for(shown, 5, "the picture is shown, not only decoded")

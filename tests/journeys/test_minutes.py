@@ -39,7 +39,7 @@ class Evening:
         self.billing = billing
         self.now = 0.0
         self.stays = Stays()
-        self.meter = UsageMeter(self.stays, billing)
+        self.meter = UsageMeter(billing, self.stays)
         self.flowing: dict[str, tuple[int, float | None]] = {}  # user -> (pixels, last sign of life if it is fixed)
 
     def enter(self, user: str, pixels: int) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from fake_entitlements import FakeEntitlements
+from fake_store import FakeStore
 from hypothesis import settings
 
 from billing.interface import AppId, Gauge
-from rooms.interface import AllianceEvent, RoomEvent, Rooms, RoomView, UserId
+from rooms.interface import AllianceEvent, Gift, GiftCatalogue, Profile, RoomEvent, Rooms, RoomView, UserId
 
 APP = AppId(1400000001)
 HISTORIES = settings(
@@ -34,12 +36,14 @@ class House:
     def __init__(self, **limits: int | None) -> None:
         self.clock = Clock()
         self.billing = FakeEntitlements(self.clock, **limits)
+        self.store = FakeStore()
         self.events: list[RoomEvent] = []
         self.between: list[AllianceEvent] = []
         self.order: list[str] = []
         self.rooms = Rooms(
-            self.billing, clock=self.clock, listener=self._hear_room, alliance_listener=self._hear_alliance
-        )
+            self.billing, clock=self.clock, store=self.store, listener=self._hear_room,
+            alliance_listener=self._hear_alliance,
+        )  # fmt: skip
 
     def _hear_room(self, event: RoomEvent) -> None:
         self.events.append(event)
@@ -57,6 +61,17 @@ class House:
         return await self.rooms.enter(
             APP, UserId(user), name=user.title(), connection=connection or f"c_{user}", room_id=room_id
         )
+
+    async def lay_out(self, *gifts: Gift) -> None:
+        for gift in gifts:
+            await self.rooms.gifts.change(APP, partial(GiftCatalogue.add, gift=gift))
+
+    async def add_robot(self, user: str, room_id: str = "r") -> None:
+        await self.rooms.add_robot(APP, room_id, UserId(user))
+
+    def import_accounts(self, *users: str) -> None:
+        for user in users:
+            self.store.kept[APP, UserId(user)] = Profile(UserId(user), user.title())
 
     async def drop(self, user: str, room_id: str = "r", connection: str | None = None) -> None:
         await self.rooms.disconnected(APP, room_id, UserId(user), connection or f"c_{user}")

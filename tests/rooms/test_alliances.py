@@ -69,7 +69,7 @@ def code(work: Callable[..., Any], *args: Any) -> int:
 @pytest.fixture
 async def three(house: House) -> House:
     """Rooms of Olga, Paul and Ruth, with Anna in Olga's; a rose costs 5 coins."""
-    house.rooms.talk.catalogue(APP).add(Gift("rose", "Rose", coins=5))
+    await house.lay_out(Gift("rose", "Rose", coins=5))
     await house.create("olga", "a")
     await house.create("paul", "b")
     await house.create("ruth", "c")
@@ -295,7 +295,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.house = House()
-        self.house.rooms.talk.catalogue(APP).add(Gift("rose", "Rose", coins=5))
+        self.loop.run_until_complete(self.house.lay_out(Gift("rose", "Rose", coins=5)))
         self.listener = Listener()
         self.house.rooms._listener = self.listener.hear_room
         self.house.rooms.alliances._listener = self.listener.hear_alliance

@@ -35,6 +35,7 @@ from rooms.interface import (
     UpdateRoom,
     UserId,
 )
+from rooms.robots import MAX_ROBOTS
 
 USERS = [f"u{number}" for number in range(7)]
 ROOMS = ["r0", "r1", "r2"]
@@ -63,6 +64,8 @@ wish = st.one_of(
     st.tuples(st.just("answer"), user, room, st.sampled_from("012"), st.sampled_from(["yes", "no"])),
     st.tuples(st.just("cancel"), user, room, st.sampled_from("012")),
     st.tuples(st.just("drop"), user, room, connection),
+    st.tuples(st.just("add_robot"), user, room),
+    st.tuples(st.just("remove_robot"), user, room),
 )
 
 
@@ -132,6 +135,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.house = House(**LIMITS)
+        self.house.import_accounts(*USERS[:5])
         self.listener = Listener()
         self.house.rooms._listener = self.listener.hear
 
@@ -181,6 +185,8 @@ class Histories(RuleBasedStateMachine):
             "invite": lambda: rooms.invite(APP, where, by, UserId(rest[0]), index=None, timeout_s=9.0, extra=""),
             "answer": lambda: rooms.answer(APP, where, by, self._pending(where, int(rest[0])), rest[1] == "yes"),
             "cancel": lambda: rooms.cancel(APP, where, by, self._pending(where, int(rest[0]))),
+            "add_robot": lambda: self.house.add_robot(who, where),
+            "remove_robot": lambda: rooms.remove_robot(APP, where, by),
             "drop": lambda: self.house.drop(who, where, f"{who}_{rest[0]}"),
         }
         try:
@@ -221,6 +227,17 @@ class Histories(RuleBasedStateMachine):
             for who, connected in heard.connected.items():
                 member = rooms.member(APP, room_id, UserId(who))
                 assert (member.connected, member.connection) == (connected, heard.connections[who])
+
+    @invariant()
+    def robots_are_members_who_are_never_lost_and_hold_their_room(self) -> None:
+        for room_id, heard in self.listener.rooms.items():
+            robots = self.house.rooms.robots(APP, room_id)
+            assert len(robots) <= MAX_ROBOTS
+            assert all(heard.connected[robot] for robot in robots)
+            assert set(robots) <= set(USERS[:5])
+            room = self.house.rooms._find(APP, room_id).room
+            until = room.members.get(room.owner).grace_until
+            assert robots or until is None or until > self.house.clock.now, "nobody comes back, and nobody holds it"
 
     @invariant()
     def nobody_is_in_two_rooms_or_on_two_seats_and_no_seat_is_a_ghosts(self) -> None:

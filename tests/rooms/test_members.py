@@ -5,6 +5,7 @@ import pytest
 from rooms.errors import RoomRefused
 from rooms.ids import UserId
 from rooms.members import Members
+from rooms.search import needle_of
 
 OWNER = UserId("owner")
 
@@ -62,4 +63,57 @@ def test_a_cursor_that_was_not_given_out_is_refused(cursor: str) -> None:
     with pytest.raises(RoomRefused) as refused:
         members(1).page(cursor, 1, but=OWNER)
 
+    assert refused.value.code == 100002
+
+
+def test_a_search_knows_neither_case_nor_width_and_finds_names_and_ids() -> None:
+    here = Members()
+    for user, name in (("u1", "Änne"), ("u2", "ＡＢＣ"), ("u3", "Groß"), ("aBc4", "小明"), ("u5", "")):
+        here.add(UserId(user), name, "c")
+
+    def found(text: str) -> list[str]:
+        return [member.user for member in here.search(needle_of(text), "", 9)[0]]
+
+    assert found("ABC") == found("ａｂｃ") == ["aBc4", "u2"]
+    assert found("äNN") == ["u1"]
+    assert found("GROSS") == ["u3"]
+    assert found("明") == ["aBc4"]
+    assert found(" u ") == ["u5", "u3", "u2", "u1"]
+    assert found("c\nu") == [], "a name's end and an id's beginning are no word"
+    here.get(UserId("u5")).call("Zoe")
+    assert found("zoe") == ["u5"]
+
+
+def test_the_pages_of_a_search_shift_nothing() -> None:
+    here = members(9)
+    first, cursor = here.search("u", "", 4)
+    here.remove(UserId("u7"))
+    here.remove(UserId("u3"))
+    here.add(UserId("u9"), "U9", "c")
+    second, end = here.search("u", cursor, 4)
+
+    assert [member.user for member in first] == ["u8", "u7", "u6", "u5"]
+    assert [member.user for member in second] == ["u4", "u2", "u1", "u0"]
+    assert end, "the owner was not looked at yet"
+    assert here.search("u", end, 4) == ([], "")
+
+
+def test_a_search_walks_so_far_and_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rooms.members.MAX_WALKED", 4)
+    here = members(9)  # and the owner, who is the oldest
+
+    pages, cursor = [], ""
+    while True:
+        page, cursor = here.search("u1", cursor, 4)
+        pages.append([member.user for member in page])
+        if not cursor:
+            break
+
+    assert pages == [[], ["u1"], []]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\t\n", "é" * 51, "\ud800"])
+def test_what_cannot_be_searched_is_refused(text: str) -> None:
+    with pytest.raises(RoomRefused) as refused:
+        needle_of(text)
     assert refused.value.code == 100002

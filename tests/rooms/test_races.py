@@ -194,6 +194,8 @@ async def ready(house: House) -> None:
     await house.enter("anna")
     await house.rooms.take_seat(APP, "r", ANNA, 1)
     await house.enter("ben")
+    house.import_accounts("obs", "rob")
+    await house.add_robot("obs")
     house.told()
 
 
@@ -209,6 +211,8 @@ WISHES: dict[str, Callable[[House], Awaitable[object]]] = {
     "leave seat": lambda house: house.rooms.leave_seat(APP, "r", ANNA),
     "kick from seat": lambda house: house.rooms.kick_from_seat(APP, "r", OLGA, ANNA),
     "drop": lambda house: house.drop("anna"),
+    "add robot": lambda house: house.add_robot("rob"),
+    "remove robot": lambda house: house.rooms.remove_robot(APP, "r", UserId("obs")),
     "close": lambda house: house.rooms.close(),
 }
 
@@ -242,7 +246,7 @@ async def test_a_caller_cancelled_at_any_point_leaves_nothing_half_done(wish: st
         await asyncio.wait([task])
 
         check_books(house)
-        if task.cancelled() and wish in ("create", "enter", "take seat"):
+        if task.cancelled() and wish in ("create", "enter", "take seat", "add robot"):
             assert house.told() == [], turn
         if not task.cancelled() and turn == TURNS - 1:
             assert house.told() != []

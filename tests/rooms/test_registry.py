@@ -443,8 +443,9 @@ async def test_who_drops_and_leaves_is_not_lost_later(house: House) -> None:
 
 async def test_grace_times_can_be_set(house: House) -> None:
     house.rooms = Rooms(
-        house.billing, clock=house.clock, listener=house.events.append, limits=RoomTimes(member_grace_s=5)
-    )
+        house.billing, clock=house.clock, store=house.store, listener=house.events.append,
+        limits=RoomTimes(member_grace_s=5),
+    )  # fmt: skip
     await house.create()
     await house.enter("anna")
     await house.drop("anna")

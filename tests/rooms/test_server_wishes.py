@@ -76,7 +76,7 @@ async def test_the_rooms_own_limit_holds_for_the_server_too(house: House) -> Non
 async def test_the_server_gives_for_who_is_not_here(house: House) -> None:
     await house.create()
     talk = house.rooms.talk
-    talk.catalogue(APP).add(Gift("rose", "Rose", coins=3))
+    await house.lay_out(Gift("rose", "Rose", coins=3))
 
     given = await talk.send_gift_for(APP, "r", ROBOT, gift_id="rose", count=2, send_id="one")
     again = await talk.send_gift_for(APP, "r", ROBOT, gift_id="rose", count=2, send_id="one")

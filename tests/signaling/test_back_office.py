@@ -11,11 +11,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from billing.interface import AppId, Refused
-from rooms.interface import Rooms
+from rooms.interface import People, Rooms
 from signaling import usersig
 from signaling.back_office.frame import BackOffice
 from signaling.back_office.openapi import document
-from signaling.back_office.rates import Rates
+from signaling.back_office.rates import Made, Rates
 from signaling.back_office.table import TABLE
 from signaling.identity import Identities
 from signaling.settings import Settings, SettingsError
@@ -46,15 +46,15 @@ class Secrets:
         return SECRET
 
 
-class Talk:
-    def catalogue(self, app: AppId) -> Any:
+class NoGifts:
+    async def get(self, app: AppId) -> Any:
         raise RuntimeError("this is our fault")
 
 
 class NoRooms:
     """The frame must refuse before rooms is asked."""
 
-    talk = Talk()
+    gifts = NoGifts()
 
 
 class Clock:
@@ -69,7 +69,9 @@ async def office() -> AsyncIterator[tuple[TestClient[Any, Any], Clock]]:
     clock = Clock()
     identities = Identities(Secrets(), clock=lambda: NOW)
     application = web.Application(client_max_size=4096)
-    made = BackOffice(cast(Rooms, NoRooms()), identities, admins=("administrator", "boss"), clock=clock)
+    made = BackOffice(
+        cast(Rooms, NoRooms()), cast(People, None), identities, admins=("administrator", "boss"), clock=clock
+    )
     application.add_routes(made.routes())
     async with TestClient(TestServer(application)) as client:
         yield client, clock
@@ -106,7 +108,9 @@ INFO = "live_engine_http_srv/get_room_info"
     [
         ("live_engine_http_srv/no_such_command", query(), b"{}", 60009),
         ("no_such_service/get_room_info", query(), b"{}", 60009),
-        ("live_engine_http_srv/add_robot", query(), b"{}", 60009),
+        ("profile/portrait_get", query(), b'{"To_Account": ["a"], "TagList": ["Tag_Profile_IM_Shoes"]}', 40009),
+        ("im_open_login_svc/account_import", query(), b"{}", 100002),
+        ("group_open_http_svc/send_group_msg", query(), b'{"GroupId": "r", "MsgBody": [{"MsgType": "Face"}]}', 100002),
         ("live_config/set_callback", query(), b"{}", 60009),
         (INFO, query(sdkappid=None), b"{}", 60012),
         (INFO, query(sdkappid="one"), b"{}", 60006),
@@ -185,6 +189,16 @@ def test_the_buckets_of_apps_and_commands_are_apart() -> None:
     assert not rates.take(AppId(1), "list", 10, 4.0), "a clock set back fills nothing"
 
 
+def test_a_room_was_made_just_now_for_a_second() -> None:
+    made = Made()
+    made.note(AppId(1), "r", 5.0)
+    made.note(AppId(1), "s", 5.5)
+    for now, there in ((5.999, ("r", "s")), (6.0, ("s",)), (6.5, ())):
+        made.forget_old(now)
+        assert tuple(room for room in ("r", "s") if (AppId(1), room) in made) == there
+    assert (AppId(2), "s") not in made
+
+
 def test_who_may_call_is_set_at_the_start() -> None:
     assert Settings().admins == ("administrator",)
     assert Settings(admins=("administrator", "boss-2")).admins == ("administrator", "boss-2")
@@ -201,7 +215,8 @@ def test_every_public_command_is_in_the_table() -> None:
     assert set(TABLE) - public == ours, "documented, but not in the list above"
     rates = {name.partition("/")[2]: command.rate for name, command in TABLE.items() if command.rate != 200}
     assert rates == {
-        "get_room_list": 10, "get_room_statistic": 100, "get_room_stats": 100, "add_robot": 100, "add_gift": 1,
+        "get_room_list": 10, "get_room_statistic": 100, "get_room_stats": 100, "add_robot": 100, "get_robot": 100,
+        "del_robot": 100, "resume_mcu_task": 20, "add_gift": 1,
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ class Stage:
     def __init__(self) -> None:
         self.sink = Sink()
         self.stays = Stays()
-        self.meter = UsageMeter(self.stays, self.sink)
+        self.meter = UsageMeter(self.sink, self.stays)
 
     def enter(self, user: str, *peers: str) -> Stay:
         session = Session(AppId(1), f"stay_{user}", "1:room", user)

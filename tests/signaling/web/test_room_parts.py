@@ -180,11 +180,13 @@ async def test_gifts_are_hidden_without_a_catalogue_and_shown_one_after_the_othe
     ("expression", "expected"),
     [
         ("['', 'https://a/b.png', '/web/icon.svg', 'http://a/b.png', 'data:image/png,x', 'javascript:1']"
-         ".map((await import('/web/gifts.js')).isPicture)", [False, True, True, False, False, False]),
+         ".map((await import('/web/dom.js')).isPicture)", [False, True, True, False, False, False]),
         ("[119, 600, 3600, 86400].map((await import('/web/chat.js')).spanInWords)",
          ["119 s", "10 min", "60 min", "24 h"]),
         ("(await import('/web/chat.js')).readGift('no JSON').count", 1),
-        ("[999, 1234, 5e6].map((n) => m.shortNumber(n, 'en'))", ["999", "1.2K", "5M"]),
+        ("(await import('/web/waterfall.js')).stacked([30, 10, 10, 5], 2, 5).map(({column, top}) => [column, top])",
+         [[0, 0], [1, 0], [1, 15], [1, 30]]),
+        ("[999, 1234, 5e6].map((n) => w.shortNumber(n, 'en'))", ["999", "1.2K", "5M"]),
         ("['bob', 'eve', 'me'].map((id) => h.isAbove({...room, owner: 'me', self: {userid: 'me', role: 'owner'}}, id))",
          [True, True, False]),
         ("['ann', 'bob', 'eve'].map((id) => h.isAbove({...room, self: {userid: 'me', role: 'admin'}}, id))",
@@ -195,7 +197,7 @@ async def test_gifts_are_hidden_without_a_catalogue_and_shown_one_after_the_othe
 )  # fmt: skip
 async def test_small_decisions(page: Page, expression: str, expected: Any) -> None:
     script = f"""async () => {{
-      const m = await import('/web/likes.js');
+      const w = await import('/web/words.js');
       const h = await import('/web/host_tools.js');
       const room = {{ owner: 'ann', admins: ['bob'] }};
       return {expression};

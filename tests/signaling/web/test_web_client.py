@@ -161,6 +161,24 @@ async def test_a_room_that_is_gone_after_a_lost_connection_is_reported(page: Pag
     assert await page.evaluate("client.room") is None
 
 
+async def test_previews_come_back_after_a_lost_connection_and_end_before_a_room(page: Page, server: Server) -> None:
+    await page.evaluate(CONNECT)
+    await page.evaluate("Promise.all(['a', 'b', 'c'].map((id) => client.startPreview(id)))")
+    server.answers["preview.start"] = refusal(100012, "too_many_previews", "You look into 4 rooms already.")
+    assert await page.evaluate("client.startPreview('d').catch(({name}) => name)") == "too_many_previews"
+    server.answers["preview.start"] = {}
+    server.notify("preview.ended", {"room_id": "b", "reason": "dismissed"})
+    await server.sockets[-1].close()
+    await until(page, "window.events.filter((event) => event === 'state:connected').length === 2")
+    assert server.asked[-2:] == [("preview.start", {"room_id": "a"}), ("preview.start", {"room_id": "c"})]
+
+    await page.evaluate("client.stopPreview('a').then(() => client.stopPreview('a'))")
+    await page.evaluate("client.enterRoom('r1')")
+    assert server.asked[-3:] == [
+        ("preview.stop", {"room_id": "a"}), ("preview.stop", {"room_id": "c"}), ("room.enter", {"room_id": "r1"}),
+    ]  # fmt: skip
+
+
 async def test_requests_on_the_way_fail_when_the_connection_is_lost(page: Page, server: Server) -> None:
     await page.evaluate(CONNECT)
     server.receive = lambda socket, request: None  # type: ignore[method-assign]
@@ -298,6 +316,16 @@ async def test_a_fresh_offer_replaces_the_connection_and_a_stale_one_nothing(pag
       return log;
     }""")  # fmt: skip
     assert log == ["+p1", "media.answer 1", "-p1", "+p1", "media.answer 2"]
+
+
+async def test_an_offer_for_a_connection_that_was_given_up_is_ignored(page: Page) -> None:
+    log = await played(page, RECEIVING, """async ({ receiving, log, begin, offer }) => {
+      await offer('p1', begin(), true);
+      receiving.stop();
+      await receiving.offer({ revision: 2, sdp: 'late', streams: [], fresh: false });
+      return { log, connection: receiving.connection };
+    }""")  # fmt: skip
+    assert log == {"log": ["+p1", "media.answer 1", "-p1"], "connection": None}
 
 
 async def test_an_offer_that_cannot_be_used_asks_for_a_fresh_one(page: Page) -> None:
