@@ -17,7 +17,9 @@ ALLOWED = {
     "billing": {"sqlalchemy", "msgspec", "tzdata"},
     "rooms": {"billing"},
     "media": {"aiortc", "aioice", "pylibsrtp", "av", "numpy", "cffi", "OpenSSL", "cryptography", "pyee"},
-    "signaling": {"media", "rooms", "billing", "aiohttp", "msgspec", "prometheus_client", "uvloop", "ifaddr"},
+    "signaling": {
+        "media", "rooms", "billing", "aiohttp", "msgspec", "prometheus_client", "uvloop", "ifaddr", "sqlalchemy",
+    },
 }
 SEAM = "media/transport/aiortc_seam.py"
 COMPOSER = "signaling/app.py"
