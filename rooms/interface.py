@@ -7,7 +7,7 @@ everything that happened in a room a `RoomEvent`, between rooms an `AllianceEven
 from __future__ import annotations
 
 from rooms.alliances import AllianceEvent
-from rooms.barrage import Message, MessageKind
+from rooms.barrage import Draft, Message, MessageKind
 from rooms.battle_events import (
     BattleAnswered,
     BattleEnded,
@@ -56,8 +56,8 @@ from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode
 
 __all__ = [
     "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
-    "CatalogueView", "CategoryView", "Gift", "GiftCatalogue", "GiftCategory", "Message", "MessageKind", "MovePolicy",
-    "Naming", "Outcome", "RoomStatistic", "SeatRequest", "Sending", "UpdateRoom",
+    "CatalogueView", "CategoryView", "Draft", "Gift", "GiftCatalogue", "GiftCategory", "Message", "MessageKind",
+    "MovePolicy", "Naming", "Outcome", "RoomStatistic", "SeatRequest", "Sending", "UpdateRoom",
     "MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView",
     "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "LikesCounted", "MemberBanned",
     "MemberDropped", "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "MessageSent", "MetadataChanged",

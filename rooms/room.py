@@ -337,6 +337,7 @@ class Room:
 
     def _dismiss(self, reason: DismissReason, now: float) -> list[RoomEvent]:
         users = tuple(member.user for member in self.members)
+        last = self.view()
         ended = [
             self._request_ended(self.co_guests.take(request.request_id), Outcome.ERROR, None, now)
             for request in self.co_guests.all()
@@ -344,7 +345,7 @@ class Room:
         self.over = True
         self.members.clear()
         self.seats = Seats(len(self.seats))
-        return [*ended, RoomDismissed(self.app, self.room_id, now, reason, users)]
+        return [*ended, RoomDismissed(self.app, self.room_id, now, reason, users, last, self.talk.figures.statistic())]
 
     def _drop(self, drop: Drop, now: float) -> list[RoomEvent]:
         member = self.members.find(drop.user)

@@ -1,8 +1,9 @@
 """What members say and give: chat, likes, gifts, metadata.
 
 None of it needs a lease, so it waits for no lock: what is said is checked against the room as it is, and told at once.
-Only a gift is asked about before (`gate`: the app's own server, which charges for it), and nothing is counted or told
-unless it says yes.
+Only the app's own server may be asked before: about a gift, for which it charges (`gift_gate`), and about what a member
+wants to say (`message_gate`). Nothing is told unless it says yes, and what it said yes to is checked once more: the
+room may have ended meanwhile, and a member may have left or been muted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from billing.interface import Entitlements, Feature
-from rooms.barrage import Message, MessageKind
+from rooms.barrage import Draft, Message, MessageKind
 from rooms.errors import no_such_room
 from rooms.events import LikesCounted, MessageSent, MetadataChanged, RoomEvent
 from rooms.gifts import CatalogueView, GiftCatalogue, GiftTotals, SenderTotals, Sending
@@ -20,10 +21,13 @@ from rooms.room import Room
 from rooms.room_statistic import RoomStatistic
 from rooms.talk_errors import too_frequent
 
-__all__ = ["GiftGate", "Talk"]
+__all__ = ["GiftGate", "MessageGate", "Talk"]
 
 GiftGate = Callable[[AppId, RoomId, Sending], Awaitable[None]]
 """Asked before a gift is given; raises RoomRefused to refuse it."""
+MessageGate = Callable[[AppId, RoomId, Draft], Awaitable[None] | None]
+"""Asked before a member's message is said; what it gives back raises RoomRefused to refuse it. None: nobody wants to be
+asked, and the message is said at once, without a turn of the loop."""
 
 
 class Talk:
@@ -36,7 +40,8 @@ class Talk:
         *,
         clock: Callable[[], float],
         listener: Callable[[RoomEvent], None],
-        gate: GiftGate,
+        gift_gate: GiftGate,
+        message_gate: MessageGate,
         given: Callable[[AppId, RoomId, int], None],
     ) -> None:
         """`find` raises 100004 for a room that is not there; `given` hears in which room a gift was given, and its
@@ -45,25 +50,21 @@ class Talk:
         self._entitlements = entitlements
         self._clock = clock
         self._listener = listener
-        self._gate = gate
+        self._gift_gate = gift_gate
+        self._message_gate = message_gate
         self._given = given
         self._catalogues: dict[AppId, GiftCatalogue] = {}
 
     # Chat
 
-    def say(self, app: AppId, room_id: str, user: UserId, text: str, extension: str = "") -> Message:
-        """A text for everybody in the room. Raises 100002, 100004, 100005, 100012, 100017."""
-        room, now = self._find(app, room_id), self._clock()
-        room.check_voice(user, now)
-        name = room.member(user).name
-        return self._sent(room, room.talk.barrage.send_text(user, name, text, extension, now))
+    async def say(self, app: AppId, room_id: str, user: UserId, text: str, extension: str = "") -> Message:
+        """A text for everybody in the room. Raises 100002, 100004, 100005, 100012, 100017, and what the app's server
+        says."""
+        return await self._say(app, room_id, Draft(MessageKind.TEXT, user, text, extension))
 
-    def say_custom(self, app: AppId, room_id: str, user: UserId, business_id: str, data: str) -> Message:
+    async def say_custom(self, app: AppId, room_id: str, user: UserId, business_id: str, data: str) -> Message:
         """A message of the app's own kind; raises what `say` raises."""
-        room, now = self._find(app, room_id), self._clock()
-        room.check_voice(user, now)
-        name = room.member(user).name
-        return self._sent(room, room.talk.barrage.send_custom(user, name, business_id, data, now))
+        return await self._say(app, room_id, Draft(MessageKind.CUSTOM, user, business_id=business_id, data=data))
 
     def say_for(self, app: AppId, room_id: str, sender: UserId, text: str, extension: str = "") -> Message:
         """The server lets `sender` say a text, who need not be here, and may be muted. Raises 100002, 100004, 100012.
@@ -146,7 +147,7 @@ class Talk:
         if sending.settled:
             return sending
         try:
-            await self._gate(app, room.room_id, sending)
+            await self._gift_gate(app, room.room_id, sending)
             if room.over:
                 raise no_such_room()
             given = book.settle(sending, self._clock())
@@ -172,13 +173,13 @@ class Talk:
         room = self._find(app, room_id)
         room.check_host(by)
         changed = room.talk.metadata.set_many(values)
-        return self._metadata_changed(room, {key: values[key] for key in changed}, ())
+        return self._metadata_changed(room, by, {key: values[key] for key in changed}, ())
 
     def delete_metadata(self, app: AppId, room_id: str, by: UserId | None, keys: Iterable[str]) -> int:
         """Deletes what is there of `keys`; the version. Raises 100004, 100005, 100006, 100503."""
         room = self._find(app, room_id)
         room.check_host(by)
-        return self._metadata_changed(room, {}, room.talk.metadata.delete(keys))
+        return self._metadata_changed(room, by, {}, room.talk.metadata.delete(keys))
 
     # Figures
 
@@ -186,11 +187,24 @@ class Talk:
         """Raises 100004."""
         return self._find(app, room_id).talk.figures.statistic()
 
-    def _metadata_changed(self, room: Room, changed: Mapping[str, str], deleted: tuple[str, ...]) -> int:
+    def _metadata_changed(
+        self, room: Room, by: UserId | None, changed: Mapping[str, str], deleted: tuple[str, ...]
+    ) -> int:
         version = room.talk.metadata.version
         if changed or deleted:
-            self._listener(MetadataChanged(room.app, room.room_id, self._clock(), changed, deleted, version))
+            self._listener(MetadataChanged(room.app, room.room_id, self._clock(), changed, deleted, version, by))
         return version
+
+    async def _say(self, app: AppId, room_id: str, draft: Draft) -> Message:
+        room, now = self._find(app, room_id), self._clock()
+        room.check_voice(draft.sender, now)
+        room.talk.barrage.admit(draft, now)
+        answer = self._message_gate(app, room.room_id, draft)
+        if answer is not None:
+            await answer
+            now = self._clock()
+            room.check_voice(draft.sender, now)
+        return self._sent(room, room.talk.barrage.deliver(draft, room.member(draft.sender).name, now))
 
     def _said_for(
         self, app: AppId, room_id: str, kind: MessageKind, sender: UserId, *,

@@ -18,7 +18,15 @@ ALLOWED = {
     "rooms": {"billing"},
     "media": {"aiortc", "aioice", "pylibsrtp", "av", "numpy", "cffi", "OpenSSL", "cryptography", "pyee"},
     "signaling": {
-        "media", "rooms", "billing", "aiohttp", "msgspec", "prometheus_client", "uvloop", "ifaddr", "sqlalchemy",
+        "media",
+        "rooms",
+        "billing",
+        "aiohttp",
+        "msgspec",
+        "prometheus_client",
+        "uvloop",
+        "ifaddr",
+        "sqlalchemy",
     },
 }
 SEAM = "media/transport/aiortc_seam.py"
