@@ -15,6 +15,7 @@ from rooms.battle_events import (
     BattleRoomLeft,
     BattleScored,
     BattleStarted,
+    EndReason,
     PunishmentEnded,
     Score,
 )
@@ -65,5 +66,5 @@ __all__ = [
     "RoomUpdated", "SeatRequestEnded", "SeatRequested", "SeatsChanged",
     "Battle", "Link", "LinkRequest", "Phase", "Score", "ScoreChange",
     "AllianceEvent", "BattleAnswered", "BattleEnded", "BattleRequested", "BattleRoomLeft", "BattleScored",
-    "BattleStarted", "LinkChanged", "LinkEnded", "LinkRequestEnded", "LinkRequested", "PunishmentEnded",
+    "BattleStarted", "EndReason", "LinkChanged", "LinkEnded", "LinkRequestEnded", "LinkRequested", "PunishmentEnded",
 ]  # fmt: skip
