@@ -1,9 +1,9 @@
 """The node: builds everything in order, starts it, and stops it in reverse. Nobody imports this file.
 
-    billing, media, rooms, HTTP
+    billing, callbacks, media, rooms, HTTP
 
 Stopping is the same list backwards: HTTP closes (clients are told), rooms are dismissed (leases and meters end), media
-closes, billing writes what is left and closes.
+closes, callbacks go out or stay on disk, billing writes what is left and closes.
 """
 
 from __future__ import annotations
@@ -27,9 +27,12 @@ from billing.interface import AppId
 from billing.service import Billing
 from media.sfu import Sfu
 from rooms.gifts import Gift
+from rooms.interface import AllianceEvent, RoomEvent
 from rooms.registry import Rooms
 from signaling.addresses import listen, media_hosts, url
 from signaling.back_office.frame import BackOffice
+from signaling.callbacks.api import CallbacksApi
+from signaling.callbacks.service import Callbacks
 from signaling.calls import Calls
 from signaling.conductor import Conductor
 from signaling.front_door import FrontDoor
@@ -78,6 +81,10 @@ async def node(
         stack.push_async_callback(billing.close)
         demo_app = None if settings.production else await _demo_app(billing, settings, wall())
 
+        callbacks = Callbacks(settings.data_dir, billing, private=settings.private_callbacks, clock=wall)
+        stack.push_async_callback(callbacks.close)
+        await callbacks.start()
+
         stays = Stays()
         tasks = await stack.enter_async_context(_tasks())
         meter = UsageMeter(stays, billing)
@@ -86,6 +93,7 @@ async def node(
             billing,
             lost=lambda stay: tasks(whip.end_lost(stay)),
             settle=lambda stay: meter.finish(stay, wall=wall(), monotonic=monotonic()),
+            streamed=callbacks.reporter.handle_stream,
         )
         sfu = Sfu(
             listener=conductor.handle_media,
@@ -96,11 +104,25 @@ async def node(
         )
         conductor.attach(sfu)
         stack.push_async_callback(sfu.close)
-        rooms = Rooms(billing, clock=wall, listener=conductor.handle_room, alliance_listener=conductor.handle_alliance)
+
+        def hear_room(event: RoomEvent) -> None:
+            conductor.handle_room(event)
+            callbacks.reporter.handle_room(event)
+
+        def hear_alliance(event: AllianceEvent) -> None:
+            conductor.handle_alliance(event)
+            callbacks.reporter.handle_alliance(event)
+
+        rooms = Rooms(
+            billing, clock=wall, listener=hear_room, alliance_listener=hear_alliance,
+            gift_gate=callbacks.gates.gift, message_gate=callbacks.gates.message,
+        )  # fmt: skip
         conductor.attach_rooms(rooms)
+        callbacks.reporter.attach_rooms(rooms)
         if demo_app is not None:
             _lay_out_gifts(rooms, demo_app)
         stack.push_async_callback(rooms.close)
+        stack.callback(callbacks.reporter.stop)
 
         identities = Identities(billing, clock=wall)
         calls = Calls(rooms, billing, billing, identities, stays, conductor)
@@ -110,13 +132,15 @@ async def node(
             billing, identities,
             operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall, admins=settings.admins,
         )  # fmt: skip
-        office = BackOffice(rooms, identities, admins=settings.admins, clock=monotonic)
+        callbacks_api = CallbacksApi(callbacks, authorize=api.operated_app)
+        office = BackOffice(rooms, callbacks, identities, admins=settings.admins, clock=monotonic)
         health = Health(
             {
                 "media": sfu.statistics,
                 "overload": sfu.given_up,
                 "rooms": rooms.statistics,
                 "billing": billing.statistics,
+                "callbacks": callbacks.statistics,
                 "signaling": lambda: (
                     {"connections": conductor.outlets, "http_sessions": whip.sessions} | dict(stays.statistics())
                 ),
@@ -126,7 +150,7 @@ async def node(
             {"fan_out": sfu.fan_out_twin},
         )
 
-        site = _application(sockets, whip, api, office, health)
+        site = _application(sockets, whip, api, callbacks_api, office, health)
         runner = web.AppRunner(site, access_log=None, shutdown_timeout=2)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -198,10 +222,12 @@ def _lay_out_gifts(rooms: Rooms, app: AppId) -> None:
         catalogue.set_language(identifier, "zh", chinese, "")
 
 
-def _application(sockets: Sockets, whip: Whip, api: HttpApi, office: BackOffice, health: Health) -> web.Application:
+def _application(
+    sockets: Sockets, whip: Whip, api: HttpApi, callbacks: CallbacksApi, office: BackOffice, health: Health
+) -> web.Application:
     application = web.Application(client_max_size=256 * 1024)
     application.router.add_get("/ws", sockets.handle)
-    application.add_routes([*whip.routes(), *api.routes(), *office.routes(), *health.routes()])
+    application.add_routes([*whip.routes(), *api.routes(), *callbacks.routes(), *office.routes(), *health.routes()])
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         for name, value in HEADERS.items():

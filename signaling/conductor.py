@@ -78,14 +78,22 @@ class Conductor:
     """Listens to rooms and media, and speaks to members."""
 
     def __init__(
-        self, stays: Stays, usage: UsageSink, *, lost: Callable[[Stay], None], settle: Callable[[Stay], None]
+        self,
+        stays: Stays,
+        usage: UsageSink,
+        *,
+        lost: Callable[[Stay], None],
+        settle: Callable[[Stay], None],
+        streamed: Callable[[Stay, PublicationView, bool], None],
     ) -> None:
         """`lost` is called when the media of a member that has no WebSocket is gone; `settle` before a stay ends, so
-        that the seconds it has proven since the last tick are reported."""
+        that the seconds it has proven since the last tick are reported; `streamed` when a member of a room began to
+        publish something (True), or stopped, but not when it left."""
         self._stays = stays
         self._usage = usage
         self._lost = lost
         self._settle = settle
+        self._streamed = streamed
         self._outlets: dict[str, Outlet] = {}
         self._stale: dict[Stay, None] = {}  # stays whose subscriptions are to be brought up to date, in order
         self._awake = asyncio.Event()
@@ -397,6 +405,9 @@ class Conductor:
         new = [view for identifier, view in current.items() if identifier not in stay.announced]
         stay.announced = current
         stay.muted &= current.keys()
+        if self._stays.get(stay.app, stay.room_id, stay.user) is stay:
+            for view, started in (*((view, False) for view in gone), *((view, True) for view in new)):
+                self._streamed(stay, view, started)
         for view in gone:
             self._tell_viewers(stay, view, "publication.removed", _removed(stay, view))
         for view in new:

@@ -17,7 +17,8 @@ __all__ = [
     "EditGift", "EditGiftCategory", "GetMetadata", "GiftCount", "GiftInfoList", "GiftRef", "GiftTongue", "KickOffSeat",
     "LockSeat", "MemberPage", "Metadata", "ModifyAdmin", "MoveToSeat", "MuteMember", "Nothing", "PickOnSeat",
     "RoomInfo", "RoomList", "RoomRef", "SendCustomMessage", "SendGift", "SendTextMessage", "SetCategoryLanguage",
-    "SetGiftLanguage", "SetMetadata", "SwitchSeat", "CategoryTongue", "UnbanMember",
+    "SetCallback", "SetCallbackToken", "SetGiftLanguage", "SetMetadata", "SwitchSeat", "CategoryTongue",
+    "UnbanMember", "UpdateCallback",
 ]  # fmt: skip
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -321,3 +322,30 @@ class SetCategoryLanguage(_Body):
 class CategoryRelations(_Body):
     CategoryId: Id
     GiftIdList: Annotated[list[Id], msgspec.Meta(min_length=1, max_length=64)]
+
+
+# Callbacks
+
+CallbackUrl = Annotated[str, msgspec.Meta(max_length=500)]
+CallbackNames = Annotated[list[Text], msgspec.Meta(max_length=64)]
+
+
+class SetCallback(_Body):
+    """All of it is new."""
+
+    Url: CallbackUrl
+    CallbackCommandList: CallbackNames
+
+
+class UpdateCallback(_Body):
+    """What is left out stays."""
+
+    Url: CallbackUrl | None = None
+    CallbackCommandList: CallbackNames | None = None
+
+
+class SetCallbackToken(_Body):
+    """What is left out stays; the first time there is all of it."""
+
+    Token: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    IsTokenEnable: bool | None = None

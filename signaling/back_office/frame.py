@@ -12,7 +12,7 @@ from aiohttp import web
 from billing.interface import AppId
 from rooms.interface import Rooms
 from signaling.back_office import codes
-from signaling.back_office.call import Call, Reply
+from signaling.back_office.call import Call, CallbackSettings, Reply
 from signaling.back_office.openapi import document
 from signaling.back_office.rates import Rates
 from signaling.back_office.table import TABLE, Command
@@ -27,10 +27,17 @@ class BackOffice:
     """The routes."""
 
     def __init__(
-        self, rooms: Rooms, identities: Identities, *, admins: Collection[str], clock: Callable[[], float]
+        self,
+        rooms: Rooms,
+        callbacks: CallbackSettings,
+        identities: Identities,
+        *,
+        admins: Collection[str],
+        clock: Callable[[], float],
     ) -> None:
         """`admins` are the users who may call, of every app. `clock` gives seconds that only grow."""
         self._rooms = rooms
+        self._callbacks = callbacks
         self._identities = identities
         self._admins = frozenset(admins)
         self._clock = clock
@@ -63,7 +70,7 @@ class BackOffice:
         if command.run is None:
             raise codes.not_there_yet(name)
         body = _decode(await _read(request), command)
-        reply = await command.run(Call(self._rooms, caller.app, caller.user), body)
+        reply = await command.run(Call(self._rooms, self._callbacks, caller.app, caller.user), body)
         return reply if command.beside or not reply else {"Response": reply}
 
     async def _authenticate(self, query: Mapping[str, str]) -> Identity:

@@ -10,6 +10,7 @@ import msgspec
 
 from signaling.back_office import battle_commands as battles
 from signaling.back_office import bodies
+from signaling.back_office import callback_commands as callbacks
 from signaling.back_office import gift_commands as gifts
 from signaling.back_office import room_commands as rooms
 from signaling.back_office import seat_commands as seats
@@ -102,13 +103,21 @@ _BATTLES: Mapping[str, Command] = {
     "get_battle_info": Command(bodies.BattleRef, battles.get_battle_info),
     "end": Command(bodies.BattleRef, battles.end),
 }
-_CALLBACKS = ("set_callback", "get_callback", "update_callback", "delete_callback", "set_callback_token")
+
+_CALLBACKS: Mapping[str, Command] = {
+    "set_callback": Command(bodies.SetCallback, callbacks.set_callback),
+    "get_callback": Command(bodies.Nothing, callbacks.get_callback),
+    "update_callback": Command(bodies.UpdateCallback, callbacks.update_callback),
+    "delete_callback": Command(bodies.Nothing, callbacks.delete_callback),
+    "set_callback_token": Command(bodies.SetCallbackToken, callbacks.set_callback_token),
+    "get_callback_token": Command(bodies.Nothing, callbacks.get_callback_token),
+}
 
 TABLE: Mapping[str, Command] = {
     **{f"live_engine_http_srv/{name}": command for name, command in _LIVE.items()},
     **{f"room_engine_http_mic/{name}": command for name, command in _SEATS.items()},
     **{f"live_engine_http_pk/{name}": command for name, command in _BATTLES.items()},
-    **{f"live_config/{name}": _LATER for name in _CALLBACKS},
+    **{f"live_config/{name}": command for name, command in _CALLBACKS.items()},
     "group_open_http_svc/send_group_msg": _LATER,
     "im_open_login_svc/account_import": _LATER,
     "profile/portrait_get": _LATER,

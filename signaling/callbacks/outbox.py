@@ -163,7 +163,7 @@ class Outbox:
             return
         self._counts["failed_attempts"] += 1
         if hopeless or now - callback.since >= DEAD_AFTER_S:
-            logger.warning(
+            logger.info(
                 "callback %d of app %d is given up after %d attempts: %s",
                 callback.number, callback.app, callback.attempts, fault,
             )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ class Callbacks:
         """`private`: receivers may have addresses that are not public. `clock` gives Unix seconds."""
         self._clock = clock
         self._configs: dict[AppId, Config] = {}
-        self._changing = asyncio.Lock()
+        self._changing: defaultdict[AppId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._store = Store(f"sqlite:///{data_dir / 'callbacks.db'}")
         self._poster = Poster(private=private)
@@ -101,7 +102,7 @@ class Callbacks:
     async def change(self, app: AppId, change: Callable[[Config], Config]) -> None:
         """Sets something else, on disk before it counts. Raises 100002 for a URL that may not be called, and what
         `change` raises."""
-        async with self._changing:
+        async with self._changing[app]:
             before = self._configs.get(app)
             after = change(before or Config())
             for url in _urls(after) - _urls(before):
