@@ -102,23 +102,28 @@ class Reporter:
             logger.exception("an event between rooms was not told")
 
     def handle_stream(self, stay: Stay, view: PublicationView, started: bool) -> None:
-        """A member began to publish something, or stopped; not told when it left."""
+        """A member began to publish something, or stopped; not told when it left. Never blocks, never fails."""
         book = self._rtc.get(stay.app)
-        if book is not None:
+        if book is None:
+            return
+        try:
             self._tell(stay.app, [], book.of_stream(stay.room_id, stay.user, view, started, self._clock()))
+        except Exception:
+            logger.exception("a stream was not told")
 
     def follow_changed(self, app: AppId, user: UserId, target: UserId, added: bool) -> None:
-        """`user` follows `target` since, or no more."""
+        """`user` follows `target` since, or no more. Whoever keeps follows says so here; never blocks."""
         if self._config_of(app) is not None:
             self._tell(app, [payloads.follow_changed(user, target, added, self._clock())], [])
 
     def configured(self, app: AppId, before: Config | None, after: Config | None) -> None:
         """An app has set something else: rooms that are open by now are noted, and taken into the books."""
+        rooms = self._open.get(app, {})
         if after is None:
             self._tell(app, [], [], forgetting(app))
-            self._open.get(app, {}).update(dict.fromkeys(self._open.get(app, {}), ""))
+            rooms.update(dict.fromkeys(rooms, ""))
         elif before is None:
-            self._tell(app, [], [], *(work for room in self._open.get(app, {}) if (work := self._note(app, room))))
+            self._tell(app, [], [], *(work for room in rooms if (work := self._note(app, room)) is not None))
         if after is None or after.rtc is None:
             self._rtc.pop(app, None)
         elif app not in self._rtc:

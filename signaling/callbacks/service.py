@@ -26,7 +26,6 @@ from signaling.callbacks.store import (
     Kept,
     State,
     Store,
-    Work,
     all_configs,
     all_open_rooms,
     dropping_old,
@@ -34,6 +33,7 @@ from signaling.callbacks.store import (
     listing,
     reviving,
     setting,
+    surplus_before,
 )
 from signaling.callbacks.wire import request_of
 
@@ -47,7 +47,11 @@ NOTE_EVERY_S = 10.0
 DROP_EVERY_S = 60.0
 KEEP_DELIVERED_S = 7 * 86400.0
 KEEP_DEAD_S = 30 * 86400.0
+KEEP_MOST = 500_000
+"""Callbacks of a node, about half a gigabyte; of more than that the oldest ended ones go earlier."""
 DROP_AT_ONCE = 1_000
+DROPS = 100
+"""Forgotten in one transaction, so that what is told meanwhile waits for no long one; and how often in a row."""
 REPLAY_AT_ONCE = 1_000
 DRAIN_S = 2.0
 """How long the end of a node waits for receivers."""
@@ -166,9 +170,11 @@ class Callbacks:
         self._outbox.tell(app, "live", lost, forgetting(app, room))
 
     async def _drop_old(self) -> None:
-        now = self._clock()
-        work: Work[int] = dropping_old(now - KEEP_DELIVERED_S, now - KEEP_DEAD_S, DROP_AT_ONCE)
-        await self._store.write(work)
+        now, surplus = self._clock(), await self._store.read(surplus_before(KEEP_MOST))
+        work = dropping_old(now - KEEP_DELIVERED_S, now - KEEP_DEAD_S, surplus, DROP_AT_ONCE)
+        for _ in range(DROPS):
+            if await self._store.write(work) < DROP_AT_ONCE:
+                break
 
     def _run_beside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -24,7 +24,8 @@ from signaling.callbacks.lanes import Callback
 
 __all__ = [
     "Kept", "State", "Store", "Work", "adding", "all_configs", "all_open_rooms", "all_pending", "dropping_old",
-    "forgetting", "listing", "marking", "newest", "noting", "reviving", "setting", "together",
+    "forgetting", "listing", "marking", "newest", "noting", "reviving", "setting", "surplus_before",
+    "together",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -294,8 +295,9 @@ def reviving(
     return work
 
 
-def dropping_old(delivered_before: float, dead_before: float, most: int) -> Work[int]:
-    """Forgets ended callbacks, at most `most`; how many."""
+def dropping_old(delivered_before: float, dead_before: float, surplus_before: int, most: int) -> Work[int]:
+    """Forgets ended callbacks that ended before these times, or have a number below `surplus_before`: at most `most`;
+    how many."""
 
     def work(connection: sa.Connection) -> int:
         old = (
@@ -304,6 +306,7 @@ def dropping_old(delivered_before: float, dead_before: float, most: int) -> Work
                 sa.or_(
                     sa.and_(callbacks.c.state == "delivered", callbacks.c.ended_at < delivered_before),
                     sa.and_(callbacks.c.state == "dead", callbacks.c.ended_at < dead_before),
+                    sa.and_(callbacks.c.state != "pending", callbacks.c.number < surplus_before),
                 )
             )
             .limit(most)
@@ -334,6 +337,12 @@ def all_open_rooms(connection: sa.Connection) -> list[tuple[AppId, str, str]]:
 
 def newest(connection: sa.Connection) -> int:
     return connection.execute(sa.select(sa.func.max(callbacks.c.number))).scalar() or 0
+
+
+def surplus_before(most: int) -> Work[int]:
+    """The number below which callbacks are more than `most`; 0 when they are not."""
+    query = sa.select(callbacks.c.number).order_by(callbacks.c.number.desc()).limit(1).offset(most - 1)
+    return lambda connection: connection.execute(query).scalar() or 0
 
 
 def listing(app: AppId, states: Iterable[State], *, subject: str | None, after: int, most: int) -> Work[list[Kept]]:

@@ -261,12 +261,26 @@ async def test_old_ones_are_forgotten_some_at_a_time(desk: Desk) -> None:
     await desk.turn()
     await desk.outbox.settled()
 
-    drop = stores.dropping_old(desk.now + 1, desk.now - 1, 3)
+    drop = stores.dropping_old(desk.now + 1, desk.now - 1, 0, 3)
     assert [await desk.store.write(drop) for _ in range(3)] == [3, 2, 0]
     assert [each.command for each in await desk.kept()] == ["dead"]
     desk.tell("r", "f")
     numbers = [each.number for each in await desk.kept()]
     assert numbers == sorted(set(numbers))
+
+
+async def test_the_oldest_go_when_there_are_too_many(desk: Desk) -> None:
+    desk.tell("r", *"abcde")
+    await desk.turn()
+    desk.says["r"] = "HTTP 500"
+    desk.tell("r", "f")
+    await desk.turn()
+    await desk.outbox.settled()
+
+    for most, left in ((7, "abcdef"), (4, "cdef"), (1, "f")):
+        surplus = await desk.store.read(stores.surplus_before(most))
+        await desk.store.write(stores.dropping_old(0, 0, surplus, 100))
+        assert "".join(each.command for each in await desk.kept()) == left
 
 
 async def test_a_disk_that_refuses_is_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
