@@ -20,7 +20,7 @@ Kind = Literal["live", "rtc"]
 Key = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9]{0,32}$")]
 """Of the body's signature: at most 32 letters and digits, as TRTC has it. Empty: the body is not signed."""
 Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=5)]
-"""More would keep a member waiting for longer than it takes a rumour of a broken server to spread."""
+"""How long a question is asked; the member waits for the answer, and all its other requests with it."""
 Gate = Literal["closed", "open"]
 """What happens when nobody answers a question: `closed` refuses, `open` lets it happen."""
 

@@ -33,6 +33,9 @@ MAX_OF_APP = 20_000
 """Callbacks that are not delivered, in all and of one app. What is told beyond is refused and counted: a receiver that
 is away must cost neither the memory nor the disk of all others."""
 
+BEHIND = 2_000
+"""Writes that wait for the disk: a batch of the store."""
+
 
 class Undeliverable(Exception):
     """Trying again would not help; the message says why."""
@@ -118,6 +121,11 @@ class Outbox:
         for attempt in self._attempts:
             attempt.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)
+
+    @property
+    def is_behind(self) -> bool:
+        """The disk does not keep up: what need not be written had better not be."""
+        return self._store.waiting > BEHIND
 
     def room_for(self, app: AppId) -> int:
         """How many more may wait."""

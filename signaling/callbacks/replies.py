@@ -36,7 +36,7 @@ def fault_of(answer: Answer) -> str | None:
         return f"HTTP {answer.status}"
     said = _read(answer.body)
     code = said.get("ErrorCode", said.get("code", 0))
-    if code != 0:
+    if code not in (0, "0", None):
         return f"code {_short(code)}"
     if str(said.get("ActionStatus", "OK")).upper() == "FAIL":
         return "ActionStatus FAIL"

@@ -131,6 +131,8 @@ class Reporter:
 
     async def note_figures(self) -> None:
         """Brings the notes of open rooms up to date; called every few seconds."""
+        if self._outbox.is_behind:
+            return
         for app in [app for app in self._open if self._config_of(app) is not None]:
             for index, room in enumerate(list(self._open.get(app, {}))):
                 work = self._note(app, room)

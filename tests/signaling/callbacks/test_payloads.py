@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from callback_house import ANNA, APP, MS, NOW, OLGA, PAUL, House
 
-from billing.interface import AppId, EditionView, Feature, Gauge, Lease
 from media.interface import PublicationView
 from rooms.interface import (
-    AllianceEvent,
     Draft,
     Gift,
     LinkChanged,
     LinkEnded,
     MessageKind,
     RoomDismissed,
-    RoomEvent,
     RoomId,
-    Rooms,
     RoomUpdated,
     Sending,
     UpdateRoom,
-    UserId,
 )
 from signaling.back_office import replies
 from signaling.callbacks import payloads
@@ -32,54 +27,6 @@ from signaling.callbacks.battle_book import BattleBook
 from signaling.callbacks.payloads import Notice
 from signaling.callbacks.rtc import RtcBook
 from signaling.callbacks.threshold import Threshold
-
-APP, NOW = AppId(1400000001), 1_800_000_000.25
-MS = 1_800_000_000_250
-OLGA, ANNA, PAUL = UserId("olga"), UserId("anna"), UserId("paul")
-
-
-class Billing:
-    """Everything is allowed."""
-
-    async def edition(self, app: AppId) -> EditionView:
-        return EditionView(app, "trial", frozenset(Feature), dict.fromkeys(Gauge, 16), 10**7, None)
-
-    async def admit(self, app: AppId, gauge: Gauge, *, scope: str, holder: str) -> Lease:
-        return Lease(app, gauge, scope, holder, 1, NOW + 30)
-
-    async def release(self, lease: Lease) -> None: ...
-
-    async def renew(self, leases: Any) -> Any:
-        return leases
-
-    async def require(self, app: AppId, feature: Feature) -> None: ...
-
-
-@dataclass
-class House:
-    events: list[RoomEvent] = field(default_factory=list)
-    between: list[AllianceEvent] = field(default_factory=list)
-    now: float = NOW
-
-    def __post_init__(self) -> None:
-        self.rooms = Rooms(
-            Billing(), clock=lambda: self.now, listener=self.events.append, alliance_listener=self.between.append
-        )
-
-    async def create(self, owner: UserId = OLGA, room: str = "r") -> None:
-        await self.rooms.create(APP, owner, name=owner, connection=f"c_{owner}", room_id=room, seats=2)
-
-    async def enter(self, user: UserId, room: str = "r") -> None:
-        await self.rooms.enter(APP, user, name=user, connection=f"c_{user}", room_id=room)
-
-    def told(self) -> list[Notice]:
-        """The callbacks of the events since the last call."""
-        found = [notice for event in self.events for notice in payloads.of_event(event)]
-        self.events.clear()
-        return found
-
-    def last(self, kind: type[Any]) -> Any:
-        return next(event for event in reversed(self.events) if isinstance(event, kind))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from test_payloads import ANNA, APP, NOW, OLGA, Billing, House
+from callback_house import ANNA, APP, NOW, OLGA, Billing, House
 
 from rooms.interface import Draft, MessageKind, RoomId, Rooms
 from signaling.callbacks import commands, poster

@@ -83,6 +83,8 @@ def test_a_rtc_callback_is_signed_in_its_head_and_keeps_its_url() -> None:
         (200, b"thank you", None),
         (200, b"", None),
         (200, b"[" * 2000, None),
+        (200, b'{"ErrorCode": "0"}', None),
+        (200, b'{"ErrorCode": null}', None),
         (204, b"", None),
         (200, b'{"code": 5}', "code 5"),
         (200, b'{"ErrorCode": 1}', "code 1"),
