@@ -182,8 +182,8 @@ def follow_changed(user: UserId, target: UserId, added: bool, at: float) -> Noti
 
 
 def gift_before(room_id: RoomId, sending: Sending) -> Notice:
-    """`Coins` is what all `Count` gifts cost together; `SendId` is ours: the same one is one giving, however often it
-    is asked about."""
+    """`Coins` is what all `Count` gifts cost together. `SendId` is no published field: by it a receiver knows a giving
+    again that it is asked about twice, because its first answer did not arrive."""
     water = {
         "From_Account": sending.sender,
         "To_Account": list(sending.receivers),
