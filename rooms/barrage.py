@@ -21,7 +21,7 @@ from rooms.talk_errors import too_frequent
 
 __all__ = [
     "BURST", "KEPT", "MAX_BUSINESS_ID", "MAX_DATA", "MAX_EXTENSION", "MAX_TEXT", "MEMBER_BURST", "MEMBER_RATE", "RATE",
-    "RESERVES", "Barrage", "BarrageCounts", "Message", "MessageKind",
+    "RESERVES", "Barrage", "BarrageCounts", "Draft", "Message", "MessageKind",
 ]  # fmt: skip
 
 RATE = 40
@@ -67,6 +67,18 @@ RESERVES: Mapping[MessageKind, float] = {
     MessageKind.ENTER: 0.5 * BURST,
 }
 """How many messages must still find room after one of this kind has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a member wants to say; the words are those of a `Message`."""
+
+    kind: MessageKind
+    sender: UserId
+    text: str = ""
+    extension: str = ""
+    business_id: str = ""
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +130,41 @@ class Barrage:
 
     def send_text(self, sender: UserId, name: str, text: str, extension: str, now: float) -> Message:
         """A member's words. Raises 100002 for what does not fit, 100012 for too much of this member or of all."""
-        refuse_faults(
-            "A text is not blank." if not text.strip() else None,
-            text_fault("A text", text, MAX_TEXT),
-            text_fault("A text's extension", extension, MAX_EXTENSION),
-        )
-        self._admit(MessageKind.TEXT, sender, now)
-        return self._pass(MessageKind.TEXT, sender, name, now, text=text, extension=extension)
+        draft = Draft(MessageKind.TEXT, sender, text, extension)
+        self.admit(draft, now)
+        return self.deliver(draft, name, now)
 
     def send_custom(self, sender: UserId, name: str, business_id: str, data: str, now: float) -> Message:
         """A member's message of the app's own kind; raises what `send_text` raises.
 
         It counts as one of the member's texts: an app's own kind must not be the way round the member's limit.
         """
-        self._check_custom(business_id, data)
-        self._admit(MessageKind.CUSTOM, sender, now)
-        return self._pass(MessageKind.CUSTOM, sender, name, now, business_id=business_id, data=data)
+        draft = Draft(MessageKind.CUSTOM, sender, business_id=business_id, data=data)
+        self.admit(draft, now)
+        return self.deliver(draft, name, now)
+
+    def admit(self, draft: Draft, now: float) -> None:
+        """The first half of sending: raises what `send_text` raises, and takes the message's place in the limits.
+
+        Whoever asks somebody else before the second half (`deliver`) has taken it already, so that nobody is asked
+        about more than the limits let through.
+        """
+        if draft.kind is MessageKind.TEXT:
+            refuse_faults(
+                "A text is not blank." if not draft.text.strip() else None,
+                text_fault("A text", draft.text, MAX_TEXT),
+                text_fault("A text's extension", draft.extension, MAX_EXTENSION),
+            )
+        else:
+            self._check_custom(draft.business_id, draft.data)
+        self._admit(draft.kind, draft.sender, now)
+
+    def deliver(self, draft: Draft, name: str, now: float) -> Message:
+        """The second half: what was admitted is said."""
+        return self._pass(
+            draft.kind, draft.sender, name, now,
+            text=draft.text, extension=draft.extension, business_id=draft.business_id, data=draft.data,
+        )  # fmt: skip
 
     def tell(
         self, kind: MessageKind, sender: UserId, name: str, now: float, *,

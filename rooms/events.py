@@ -13,7 +13,8 @@ from rooms.barrage import Message
 from rooms.co_guests import SeatRequest
 from rooms.ids import AppId, RoomId, UserId
 from rooms.requests import Outcome
-from rooms.views import MemberView, RoomCard, RoomInfo, SeatView
+from rooms.room_statistic import RoomStatistic
+from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatView
 
 __all__ = [
     "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "LikesCounted", "MemberBanned",
@@ -168,6 +169,8 @@ class MetadataChanged(_Event):
     deleted: tuple[str, ...]
     version: int
     """One more than before."""
+    by: UserId | None
+    """Who; None: a back office. The same below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,6 @@ class RoomUpdated(_Event):
 
     info: RoomInfo
     by: UserId | None
-    """Who; None: a back office. The same below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,10 @@ class RoomDismissed(_Event):
     """Why."""
     members: tuple[UserId, ...]
     """Who was in it, the owner included, in the order of entering."""
+    view: RoomView
+    """The room as it was last: nobody can ask for it any more."""
+    statistic: RoomStatistic
+    """Its figures, which are final."""
 
 
 RoomEvent = (

@@ -8,7 +8,7 @@ the same for what users are outside of rooms.
 from __future__ import annotations
 
 from rooms.alliances import AllianceEvent
-from rooms.barrage import Message, MessageKind
+from rooms.barrage import Draft, Message, MessageKind
 from rooms.battle_events import (
     BattleAnswered,
     BattleEnded,
@@ -16,6 +16,7 @@ from rooms.battle_events import (
     BattleRoomLeft,
     BattleScored,
     BattleStarted,
+    EndReason,
     PunishmentEnded,
     Score,
 )
@@ -62,8 +63,8 @@ from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode
 __all__ = [
     "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
     "People", "Person", "Profile", "ProfileChange", "FollowChanged", "FollowCounts", "FollowKind",
-    "CatalogueView", "CategoryView", "Gift", "GiftCatalogue", "GiftCategory", "Message", "MessageKind", "MovePolicy",
-    "Naming", "Outcome", "RoomStatistic", "SeatRequest", "Sending", "UpdateRoom",
+    "CatalogueView", "CategoryView", "Draft", "Gift", "GiftCatalogue", "GiftCategory", "Message", "MessageKind",
+    "MovePolicy", "Naming", "Outcome", "RoomStatistic", "SeatRequest", "Sending", "UpdateRoom",
     "MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView",
     "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "LikesCounted", "MemberBanned",
     "MemberDropped", "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "MessageSent", "MetadataChanged",
@@ -71,5 +72,5 @@ __all__ = [
     "RoomUpdated", "SeatRequestEnded", "SeatRequested", "SeatsChanged",
     "Battle", "Link", "LinkRequest", "Phase", "Score", "ScoreChange",
     "AllianceEvent", "BattleAnswered", "BattleEnded", "BattleRequested", "BattleRoomLeft", "BattleScored",
-    "BattleStarted", "LinkChanged", "LinkEnded", "LinkRequestEnded", "LinkRequested", "PunishmentEnded",
+    "BattleStarted", "EndReason", "LinkChanged", "LinkEnded", "LinkRequestEnded", "LinkRequested", "PunishmentEnded",
 ]  # fmt: skip

@@ -61,7 +61,7 @@ from rooms.listing import page_of_rooms
 from rooms.profiles import ProfileStore
 from rooms.room import Room
 from rooms.seats import MAX_SEATS, MovePolicy, Seats
-from rooms.talk import GiftGate, Talk
+from rooms.talk import GiftGate, MessageGate, Talk
 from rooms.views import MemberView, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 
 __all__ = ["RoomStore", "Rooms", "RoomTimes"]
@@ -109,10 +109,11 @@ class Rooms:
         alliance_listener: Callable[[AllianceEvent], None] | None = None,
         limits: RoomTimes = RoomTimes(),
         gift_gate: GiftGate | None = None,
+        message_gate: MessageGate | None = None,
     ) -> None:
         """`clock` gives Unix seconds; `store` has what outlives the node. `listener` hears what happens in a room,
         under its lock, and `alliance_listener` what happens between rooms: they must not block, and not fail.
-        `gift_gate` is asked before a gift is given."""
+        `gift_gate` is asked before a gift is given, `message_gate` before a member's message is said."""
         self._entitlements = entitlements
         self._store = store
         self._leases = Leases(entitlements)
@@ -137,8 +138,8 @@ class Rooms:
         self.gifts = GiftCatalogues(store)
         self.talk = Talk(
             lambda app, room_id: self._find(app, room_id).room, entitlements, self.gifts,
-            clock=clock, listener=lambda event: self._listener(event), gate=gift_gate or _nobody_asks,
-            given=self.alliances.note_gift,
+            clock=clock, listener=lambda event: self._listener(event), gift_gate=gift_gate or _nobody_asks,
+            message_gate=message_gate or _nobody_listens, given=self.alliances.note_gift,
         )  # fmt: skip
 
     # Rooms
@@ -648,3 +649,7 @@ def _nobody_hears(_: AllianceEvent) -> None:
 
 async def _nobody_asks(*_: object) -> None:
     """The gate of apps without a server of their own: gifts cost nothing."""
+
+
+def _nobody_listens(*_: object) -> None:
+    """The gate of apps that let everything be said."""

@@ -381,6 +381,7 @@ class Room:
 
     def _dismiss(self, reason: DismissReason, now: float) -> list[RoomEvent]:
         users = tuple(member.user for member in self.members)
+        last = self.view()
         ended = [
             self._request_ended(self.co_guests.take(request.request_id), Outcome.ERROR, None, now)
             for request in self.co_guests.all()
@@ -389,7 +390,7 @@ class Room:
         self.members.clear()
         self.seats = Seats(len(self.seats))
         self.robots = Robots()
-        return [*ended, RoomDismissed(self.app, self.room_id, now, reason, users)]
+        return [*ended, RoomDismissed(self.app, self.room_id, now, reason, users, last, self.talk.figures.statistic())]
 
     def _drop(self, drop: Drop, now: float) -> list[RoomEvent]:
         member = self.members.find(drop.user)

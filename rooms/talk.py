@@ -1,8 +1,9 @@
 """What members say and give: chat, likes, gifts, metadata.
 
 None of it needs a lease, so it waits for no lock: what is said is checked against the room as it is, and told at once.
-Only a gift is asked about before (`gate`: the app's own server, which charges for it), and nothing is counted or told
-unless it says yes.
+Only the app's own server may be asked before: about a gift, for which it charges (`gift_gate`), and about what a member
+wants to say (`message_gate`). Nothing is told unless it says yes, and what it said yes to is checked once more: the
+room may have ended meanwhile, and a member may have left or been muted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from billing.interface import Entitlements, Feature
-from rooms.barrage import Message, MessageKind
+from rooms.barrage import Draft, Message, MessageKind
 from rooms.errors import no_such_room
 from rooms.events import LikesCounted, MessageSent, MetadataChanged, RoomEvent
 from rooms.gift_book import GiftTotals, SenderTotals, Sending
@@ -22,10 +23,13 @@ from rooms.room import Room
 from rooms.room_statistic import RoomStatistic
 from rooms.talk_errors import too_frequent
 
-__all__ = ["GiftGate", "Talk"]
+__all__ = ["GiftGate", "MessageGate", "Talk"]
 
 GiftGate = Callable[[AppId, RoomId, Sending], Awaitable[None]]
 """Asked before a gift is given; raises RoomRefused to refuse it."""
+MessageGate = Callable[[AppId, RoomId, Draft], Awaitable[None] | None]
+"""Asked before a member's message is said; what it gives back raises RoomRefused to refuse it. None: nobody wants to be
+asked, and the message is said at once, without a turn of the loop."""
 
 
 class Talk:
@@ -39,7 +43,8 @@ class Talk:
         *,
         clock: Callable[[], float],
         listener: Callable[[RoomEvent], None],
-        gate: GiftGate,
+        gift_gate: GiftGate,
+        message_gate: MessageGate,
         given: Callable[[AppId, RoomId, int], None],
     ) -> None:
         """`find` raises 100004 for a room that is not there; `given` hears in which room a gift was given, and its
@@ -48,25 +53,21 @@ class Talk:
         self._entitlements = entitlements
         self._clock = clock
         self._listener = listener
-        self._gate = gate
+        self._gift_gate = gift_gate
+        self._message_gate = message_gate
         self._given = given
         self._catalogues = catalogues
 
     # Chat
 
-    def say(self, app: AppId, room_id: str, user: UserId, text: str, extension: str = "") -> Message:
-        """A text for everybody in the room. Raises 100002, 100004, 100005, 100012, 100017."""
-        room, now = self._find(app, room_id), self._clock()
-        room.check_voice(user, now)
-        name = room.member(user).name
-        return self._sent(room, room.talk.barrage.send_text(user, name, text, extension, now))
+    async def say(self, app: AppId, room_id: str, user: UserId, text: str, extension: str = "") -> Message:
+        """A text for everybody in the room. Raises 100002, 100004, 100005, 100012, 100017, and what the app's server
+        says."""
+        return await self._say(app, room_id, Draft(MessageKind.TEXT, user, text, extension))
 
-    def say_custom(self, app: AppId, room_id: str, user: UserId, business_id: str, data: str) -> Message:
+    async def say_custom(self, app: AppId, room_id: str, user: UserId, business_id: str, data: str) -> Message:
         """A message of the app's own kind; raises what `say` raises."""
-        room, now = self._find(app, room_id), self._clock()
-        room.check_voice(user, now)
-        name = room.member(user).name
-        return self._sent(room, room.talk.barrage.send_custom(user, name, business_id, data, now))
+        return await self._say(app, room_id, Draft(MessageKind.CUSTOM, user, business_id=business_id, data=data))
 
     def say_for(self, app: AppId, room_id: str, sender: UserId, text: str, extension: str = "") -> Message:
         """The server lets `sender` say a text, who need not be here, and may be muted. Raises 100002, 100004, 100012.
@@ -122,18 +123,21 @@ class Talk:
         catalogue = await self._catalogues.get(app)
         room = self._find(app, room_id)
         room.member(user)
-        return await self._give(room, user, catalogue.get(gift_id), count, send_id, receivers)
+        return await self._give(room, user, catalogue.get(gift_id), count, send_id, receivers, self._gift_gate)
 
     async def send_gift_for(
         self, app: AppId, room_id: str, sender: UserId, *, gift_id: str, count: int, send_id: str,
         receivers: tuple[UserId, ...] = (),
     ) -> Sending:  # fmt: skip
-        """The server lets `sender` give a gift, who need not be here; raises what `send_gift` raises but 100005."""
+        """The server lets `sender` give a gift, who need not be here; raises what `send_gift` raises but 100005.
+
+        It is not asked again whether it means it: it has charged for the gift, or would not send it.
+        """
         refuse_faults(user_id_fault(sender))
         await self._entitlements.require(app, Feature.GIFT)
         catalogue = await self._catalogues.get(app)
         room = self._find(app, room_id)
-        return await self._give(room, sender, catalogue.get(gift_id), count, send_id, receivers)
+        return await self._give(room, sender, catalogue.get(gift_id), count, send_id, receivers, None)
 
     def gift_totals(self, app: AppId, room_id: str, sender: UserId) -> tuple[SenderTotals, GiftTotals, int]:
         """What `sender` gave, what all gave, and the number of the last gift. Raises 100004."""
@@ -141,14 +145,16 @@ class Talk:
         return book.totals_of(sender), book.totals(), book.last
 
     async def _give(
-        self, room: Room, user: UserId, gift: Gift, count: int, send_id: str, receivers: tuple[UserId, ...]
-    ) -> Sending:
+        self, room: Room, user: UserId, gift: Gift, count: int, send_id: str, receivers: tuple[UserId, ...],
+        gate: GiftGate | None,
+    ) -> Sending:  # fmt: skip
         app, book, name = room.app, room.talk.gifts, _name_of(room, user)
         sending = book.begin(send_id, user, gift, count, receivers, self._clock())
         if sending.settled:
             return sending
         try:
-            await self._gate(app, room.room_id, sending)
+            if gate is not None:
+                await gate(app, room.room_id, sending)
             if room.over:
                 raise no_such_room()
             given = book.settle(sending, self._clock())
@@ -174,13 +180,13 @@ class Talk:
         room = self._find(app, room_id)
         room.check_host(by)
         changed = room.talk.metadata.set_many(values)
-        return self._metadata_changed(room, {key: values[key] for key in changed}, ())
+        return self._metadata_changed(room, by, {key: values[key] for key in changed}, ())
 
     def delete_metadata(self, app: AppId, room_id: str, by: UserId | None, keys: Iterable[str]) -> int:
         """Deletes what is there of `keys`; the version. Raises 100004, 100005, 100006, 100503."""
         room = self._find(app, room_id)
         room.check_host(by)
-        return self._metadata_changed(room, {}, room.talk.metadata.delete(keys))
+        return self._metadata_changed(room, by, {}, room.talk.metadata.delete(keys))
 
     # Figures
 
@@ -188,11 +194,24 @@ class Talk:
         """Raises 100004."""
         return self._find(app, room_id).talk.figures.statistic()
 
-    def _metadata_changed(self, room: Room, changed: Mapping[str, str], deleted: tuple[str, ...]) -> int:
+    def _metadata_changed(
+        self, room: Room, by: UserId | None, changed: Mapping[str, str], deleted: tuple[str, ...]
+    ) -> int:
         version = room.talk.metadata.version
         if changed or deleted:
-            self._listener(MetadataChanged(room.app, room.room_id, self._clock(), changed, deleted, version))
+            self._listener(MetadataChanged(room.app, room.room_id, self._clock(), changed, deleted, version, by))
         return version
+
+    async def _say(self, app: AppId, room_id: str, draft: Draft) -> Message:
+        room, now = self._find(app, room_id), self._clock()
+        room.check_voice(draft.sender, now)
+        room.talk.barrage.admit(draft, now)
+        answer = self._message_gate(app, room.room_id, draft)
+        if answer is not None:
+            await answer
+            now = self._clock()
+            room.check_voice(draft.sender, now)
+        return self._sent(room, room.talk.barrage.deliver(draft, room.member(draft.sender).name, now))
 
     def _said_for(
         self, app: AppId, room_id: str, kind: MessageKind, sender: UserId, *,

@@ -1,9 +1,9 @@
 """The node: builds everything in order, starts it, and stops it in reverse. Nobody imports this file.
 
-    billing, media, rooms, HTTP
+    billing, callbacks, media, rooms, HTTP
 
 Stopping is the same list backwards: HTTP closes (clients are told), rooms are dismissed (leases and meters end), media
-closes, billing writes what is left and closes.
+closes, callbacks go out or stay on disk, billing writes what is left and closes.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from aiohttp import web
 from billing.interface import AppId
 from billing.service import Billing
 from media.sfu import Sfu
-from rooms.events import RoomEvent
 from rooms.gifts import Gift, GiftCatalogue
+from rooms.interface import AllianceEvent, RoomEvent
 from rooms.people import People
 from rooms.registry import Rooms
 from rooms.social_store import SocialStore
 from signaling.addresses import listen, media_hosts, url
 from signaling.back_office.frame import BackOffice
+from signaling.callbacks.api import CallbacksApi
+from signaling.callbacks.service import Callbacks
 from signaling.calls import Calls
 from signaling.conductor import Conductor
 from signaling.front_door import FrontDoor
@@ -83,6 +85,10 @@ async def node(
         stack.push_async_callback(billing.close)
         demo_app = None if settings.production else await _demo_app(billing, settings, wall())
 
+        callbacks = Callbacks(settings.data_dir, billing, private=settings.private_callbacks, clock=wall)
+        stack.push_async_callback(callbacks.close)
+        await callbacks.start()
+
         stays = Stays()
         tasks = await stack.enter_async_context(_tasks())
         conductor = Conductor(
@@ -90,6 +96,7 @@ async def node(
             billing,
             lost=lambda stay: tasks(whip.end_lost(stay)),
             settle=lambda session, seen: meter.finish(session, seen, wall=wall(), monotonic=monotonic()),
+            streamed=callbacks.reporter.handle_stream,
             clock=monotonic,
         )
         meter = UsageMeter(billing, stays, conductor.previews)
@@ -105,19 +112,29 @@ async def node(
         store = SocialStore(f"sqlite:///{settings.data_dir / 'social.db'}")
         await store.open()
         stack.push_async_callback(store.close)
-        people = People(store, billing, clock=wall)
+        people = People(store, billing, clock=wall, listener=callbacks.reporter.handle_follow)
 
         def hear_room(event: RoomEvent) -> None:
             conductor.handle_room(event)
+            callbacks.reporter.handle_room(event)
             news.hear(event)
 
-        rooms = Rooms(billing, clock=wall, store=store, listener=hear_room, alliance_listener=conductor.handle_alliance)
+        def hear_alliance(event: AllianceEvent) -> None:
+            conductor.handle_alliance(event)
+            callbacks.reporter.handle_alliance(event)
+
+        rooms = Rooms(
+            billing, clock=wall, store=store, listener=hear_room, alliance_listener=hear_alliance,
+            gift_gate=callbacks.gates.gift, message_gate=callbacks.gates.message,
+        )  # fmt: skip
         conductor.attach_rooms(rooms)
+        callbacks.reporter.attach_rooms(rooms)
         online = Online()
         news = LiveNews(rooms, people, online)
         if demo_app is not None:
             await rooms.gifts.lay_out(demo_app, _lay_out_gifts)
         stack.push_async_callback(rooms.close)
+        stack.callback(callbacks.reporter.stop)
 
         identities = Identities(billing, clock=wall)
         calls = Calls(rooms, billing, billing, identities, stays, conductor, people)
@@ -129,13 +146,15 @@ async def node(
             billing, identities,
             operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall, admins=settings.admins,
         )  # fmt: skip
-        office = BackOffice(rooms, people, identities, admins=settings.admins, clock=monotonic)
+        callbacks_api = CallbacksApi(callbacks, authorize=api.operated_app)
+        office = BackOffice(rooms, people, callbacks, identities, admins=settings.admins, clock=monotonic)
         health = Health(
             {
                 "media": sfu.statistics,
                 "overload": sfu.given_up,
                 "rooms": rooms.statistics,
                 "billing": billing.statistics,
+                "callbacks": callbacks.statistics,
                 "signaling": lambda: (
                     {"connections": conductor.outlets, "http_sessions": whip.sessions}
                     | dict(stays.statistics())
@@ -149,7 +168,7 @@ async def node(
             {"fan_out": sfu.fan_out_twin},
         )
 
-        site = _application(sockets, whip, api, office, health)
+        site = _application(sockets, whip, api, callbacks_api, office, health)
         runner = web.AppRunner(site, access_log=None, shutdown_timeout=2)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -222,10 +241,12 @@ def _lay_out_gifts(catalogue: GiftCatalogue) -> None:
         catalogue.set_language(identifier, "zh", chinese, "")
 
 
-def _application(sockets: Sockets, whip: Whip, api: HttpApi, office: BackOffice, health: Health) -> web.Application:
+def _application(
+    sockets: Sockets, whip: Whip, api: HttpApi, callbacks: CallbacksApi, office: BackOffice, health: Health
+) -> web.Application:
     application = web.Application(client_max_size=256 * 1024)
     application.router.add_get("/ws", sockets.handle)
-    application.add_routes([*whip.routes(), *api.routes(), *office.routes(), *health.routes()])
+    application.add_routes([*whip.routes(), *api.routes(), *callbacks.routes(), *office.routes(), *health.routes()])
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         for name, value in HEADERS.items():

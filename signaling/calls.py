@@ -271,11 +271,12 @@ class Calls:
 
     async def barrage_send(self, caller: Caller, params: messages.Say) -> dict[str, Any]:
         who, room_id = in_room(caller)
-        return messages.message(self._rooms.talk.say(who.app, room_id, who.user, params.text, params.extension))
+        said = await self._rooms.talk.say(who.app, room_id, who.user, params.text, params.extension)
+        return messages.message(said)
 
     async def barrage_custom(self, caller: Caller, params: messages.SayCustom) -> dict[str, Any]:
         who, room_id = in_room(caller)
-        said = self._rooms.talk.say_custom(who.app, room_id, who.user, params.business_id, params.data)
+        said = await self._rooms.talk.say_custom(who.app, room_id, who.user, params.business_id, params.data)
         return messages.message(said)
 
     async def barrage_recent(self, caller: Caller, params: messages.Nothing) -> dict[str, Any]:

@@ -73,15 +73,18 @@ class Conductor:
         *,
         lost: Callable[[Stay], None],
         settle: Callable[[Session, float | None], None],
+        streamed: Callable[[Stay, PublicationView, bool], None],
         clock: Callable[[], float],
     ) -> None:
         """`lost` is called when the media of a member that has no WebSocket is gone; `settle` before a session ends,
-        with the last sign of life of its media, so that the seconds it has proven since the last tick are reported.
+        with the last sign of life of its media, so that the seconds it has proven since the last tick are reported;
+        `streamed` when a member of a room began to publish something (True), or stopped, but not when it left.
         `clock` gives monotonic seconds."""
         self._stays = stays
         self._usage = usage
         self._lost = lost
         self._settle = settle
+        self._streamed = streamed
         self._outlets: dict[str, Outlet] = {}
         self._linked = LinkedRooms()
         self._telling = Telling(stays)
@@ -342,6 +345,9 @@ class Conductor:
         new = [view for identifier, view in current.items() if identifier not in stay.announced]
         stay.announced = current
         stay.muted &= current.keys()
+        if self._stays.get(stay.app, stay.room_id, stay.user) is stay:
+            for view, started in (*((view, False) for view in gone), *((view, True) for view in new)):
+                self._streamed(stay, view, started)
         for view in gone:
             self._tell_viewers(stay, view, "publication.removed", removed(stay, view))
         for view in new:

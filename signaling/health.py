@@ -13,7 +13,11 @@ from prometheus_client.process_collector import ProcessCollector
 
 __all__ = ["Health", "COUNTERS"]
 
-COUNTERS = frozenset({"packets_received", "packets_sent", "bytes_sent", "feedback", "layers", "joins"})
+COUNTERS = frozenset({
+    "packets_received", "packets_sent", "bytes_sent", "feedback", "layers", "joins",
+    "told", "delivered", "failed_attempts", "dead", "refused", "lost",
+    "questions_asked", "questions_refused", "questions_unanswered",
+})  # fmt: skip
 """Statistics that only grow; the others are gauges."""
 
 

@@ -182,6 +182,13 @@ class HttpApi:
         if not self._is_operator(request):
             raise ProtocolError(100006, "no_permission", "This needs the operator's key.", status=401)
 
+    async def operated_app(self, request: web.Request) -> AppId:
+        """The app in the path, for the operator. Raises 401 for others, and 60006."""
+        self._operator_only(request)
+        app = _app(request)
+        await self._books.app_secret(app)
+        return app
+
     async def _authorize(self, request: web.Request) -> AppId:
         """The app in the path, if the caller may read its books."""
         app = _app(request)

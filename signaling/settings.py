@@ -37,6 +37,9 @@ class Settings:
     """The users of every app who may call its back office; the demo gives nobody their credentials."""
     requests_per_second: int = 30
     """Of one WebSocket connection; above that a request is answered -2."""
+    private_callbacks: bool = False
+    """Whether callbacks may go to addresses that are not public: loopback, private and link-local ones. Every app's
+    administrator chooses its URL, and would reach into the node's own network."""
 
     fan_out: str = "auto"
     """Which twin sends: `auto` (the compiled one where it was built), `pure` or `compiled`."""

@@ -111,6 +111,12 @@ def _sending(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Who may use the back office (/v4) of any app, by its own UserSig; separated by commas.",
 )
 @click.option(
+    "--private-callbacks",
+    is_flag=True,
+    envvar="TALLY_PRIVATE_CALLBACKS",
+    help="Let callbacks go to loopback and private addresses too; any app's administrator can then reach them.",
+)
+@click.option(
     "--loudest",
     default=0,
     show_default=True,
@@ -137,6 +143,7 @@ def serve(
     segment_offload: bool,
     media_over: str,
     admins: str,
+    private_callbacks: bool,
     loudest: int,
     log_level: str,
 ) -> None:
@@ -156,6 +163,7 @@ def serve(
                 segment_offload=segment_offload,
                 media_over=media_over,
                 admins=tuple(filter(None, map(str.strip, admins.split(",")))),
+                private_callbacks=private_callbacks,
                 loudest=loudest,
             )
         )

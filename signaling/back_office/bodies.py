@@ -17,8 +17,8 @@ __all__ = [
     "EditGift", "EditGiftCategory", "GetMetadata", "GetPortraits", "GiftCount", "GiftInfoList", "GiftRef", "GiftTongue",
     "ImportAccount", "KickOffSeat", "LockSeat", "MemberPage", "Metadata", "ModifyAdmin", "MoveToSeat", "MuteMember",
     "Nothing", "PickOnSeat", "Robots", "RoomInfo", "RoomList", "RoomRef", "SendCustomMessage", "SendGift",
-    "SendGroupMessage", "SendTextMessage", "SetCategoryLanguage", "SetGiftLanguage", "SetMetadata", "SetPortrait",
-    "SwitchSeat", "CategoryTongue", "TextElement", "UnbanMember",
+    "SendGroupMessage", "SendTextMessage", "SetCallback", "SetCallbackToken", "SetCategoryLanguage", "SetGiftLanguage",
+    "SetMetadata", "SetPortrait", "SwitchSeat", "CategoryTongue", "TextElement", "UnbanMember", "UpdateCallback",
 ]  # fmt: skip
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -384,3 +384,30 @@ class SetPortrait(_Body):
 class Robots(_Body):
     RoomId: Id
     RobotList_Account: Users
+
+
+# Callbacks
+
+CallbackUrl = Annotated[str, msgspec.Meta(max_length=500)]
+CallbackNames = Annotated[list[Text], msgspec.Meta(max_length=64)]
+
+
+class SetCallback(_Body):
+    """All of it is new."""
+
+    Url: CallbackUrl
+    CallbackCommandList: CallbackNames
+
+
+class UpdateCallback(_Body):
+    """What is left out stays."""
+
+    Url: CallbackUrl | None = None
+    CallbackCommandList: CallbackNames | None = None
+
+
+class SetCallbackToken(_Body):
+    """What is left out stays; the first time there is all of it."""
+
+    Token: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    IsTokenEnable: bool | None = None

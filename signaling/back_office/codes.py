@@ -12,7 +12,7 @@ from signaling.errors import ProtocolError
 __all__ = [
     "FRAME_CODES", "app_id_missing", "bad_account", "bad_app_id", "bad_body", "bad_query", "bad_signature",
     "made_just_now", "needs_admin", "needs_mixing", "no_mixing", "no_such_account", "no_such_tag", "not_json",
-    "not_there_yet", "too_fast", "too_large", "unknown_command", "wrong_kind",
+    "too_fast", "too_large", "unknown_command", "wrong_kind",
 ]  # fmt: skip
 
 FRAME_CODES: Mapping[int, str] = {
@@ -23,7 +23,7 @@ FRAME_CODES: Mapping[int, str] = {
     60006: "There is no app with this sdkappid.",
     60007: "Too many calls of this command within a second.",
     60008: "The query does not fit: random is a 32-bit number, contenttype is json.",
-    60009: "There is no such service or command, or it is not there yet.",
+    60009: "There is no such service or command.",
     60010: "The identifier is no administrator of the app.",
     60012: "sdkappid is missing.",
     40003: "There is no such account.",
@@ -65,10 +65,6 @@ def bad_query(sentence: str) -> ProtocolError:
 
 def unknown_command(name: str) -> ProtocolError:
     return ProtocolError(60009, "unknown_command", f"There is no command {name[:80]!r}.")
-
-
-def not_there_yet(name: str) -> ProtocolError:
-    return ProtocolError(60009, "not_there_yet", f"{name} is not there yet in this version of Tally.")
 
 
 def needs_admin(user: str) -> ProtocolError:

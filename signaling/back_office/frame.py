@@ -12,7 +12,7 @@ from aiohttp import web
 from billing.interface import AppId
 from rooms.interface import People, Rooms
 from signaling.back_office import codes
-from signaling.back_office.call import Call, Reply
+from signaling.back_office.call import Call, CallbackSettings, Reply
 from signaling.back_office.openapi import document
 from signaling.back_office.rates import Made, Rates
 from signaling.back_office.table import TABLE, Command
@@ -27,12 +27,19 @@ class BackOffice:
     """The routes."""
 
     def __init__(
-        self, rooms: Rooms, people: People, identities: Identities, *, admins: Collection[str],
+        self,
+        rooms: Rooms,
+        people: People,
+        callbacks: CallbackSettings,
+        identities: Identities,
+        *,
+        admins: Collection[str],
         clock: Callable[[], float],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`admins` are the users who may call, of every app. `clock` gives seconds that only grow."""
         self._rooms = rooms
         self._people = people
+        self._callbacks = callbacks
         self._identities = identities
         self._admins = frozenset(admins)
         self._clock = clock
@@ -64,11 +71,9 @@ class BackOffice:
         now = self._clock()
         if not self._rates.take(caller.app, name, command.rate, now):
             raise codes.too_fast(command.rate)
-        if command.run is None:
-            raise codes.not_there_yet(name)
         body = _decode(await _read(request), command)
         self._made.forget_old(now)
-        call = Call(self._rooms, caller.app, caller.user, self._people, self._made, now)
+        call = Call(self._rooms, self._people, self._callbacks, caller.app, caller.user, self._made, now)
         reply = await command.run(call, body)
         return reply if command.beside or not reply else {"Response": reply}
 

@@ -58,7 +58,7 @@ def document(table: Mapping[str, Row]) -> dict[str, Any]:
 def _operation(name: str, row: Row, body: Mapping[str, Any]) -> dict[str, Any]:
     service, _, command = name.partition("/")
     place = "beside the words of the frame" if row.beside else "in Response"
-    operation: dict[str, Any] = {
+    return {
         "operationId": f"{service}.{command}",
         "tags": [service],
         "summary": row.summary,
@@ -72,9 +72,6 @@ def _operation(name: str, row: Row, body: Mapping[str, Any]) -> dict[str, Any]:
             }
         },
     }
-    if row.run is None:
-        operation |= {"description": "Answers 60009.", "x-not-there-yet": True}
-    return operation
 
 
 def _parameter(name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import msgspec
 
 from signaling.back_office import battle_commands as battles
 from signaling.back_office import bodies
+from signaling.back_office import callback_commands as callbacks
 from signaling.back_office import gift_commands as gifts
 from signaling.back_office import people_commands as people
 from signaling.back_office import robot_commands as robots
@@ -27,8 +28,7 @@ class Command:
     """One row."""
 
     body: type[msgspec.Struct]
-    run: Callable[[Call, Any], Awaitable[Reply]] | None
-    """None: not there yet."""
+    run: Callable[[Call, Any], Awaitable[Reply]]
     rate: int = USUAL_RATE
     """Calls a second of one app."""
     beside: bool = False
@@ -36,12 +36,8 @@ class Command:
 
     @property
     def summary(self) -> str:
-        if self.run is None:
-            return "Not there yet."
         return (self.run.__doc__ or "").partition("\n")[0]
 
-
-_LATER = Command(bodies.Nothing, None)
 
 _LIVE: Mapping[str, Command] = {
     "create_room": Command(bodies.CreateRoom, rooms.create_room),
@@ -104,13 +100,21 @@ _BATTLES: Mapping[str, Command] = {
     "get_battle_info": Command(bodies.BattleRef, battles.get_battle_info),
     "end": Command(bodies.BattleRef, battles.end),
 }
-_CALLBACKS = ("set_callback", "get_callback", "update_callback", "delete_callback", "set_callback_token")
+
+_CALLBACKS: Mapping[str, Command] = {
+    "set_callback": Command(bodies.SetCallback, callbacks.set_callback),
+    "get_callback": Command(bodies.Nothing, callbacks.get_callback),
+    "update_callback": Command(bodies.UpdateCallback, callbacks.update_callback),
+    "delete_callback": Command(bodies.Nothing, callbacks.delete_callback),
+    "set_callback_token": Command(bodies.SetCallbackToken, callbacks.set_callback_token),
+    "get_callback_token": Command(bodies.Nothing, callbacks.get_callback_token),
+}
 
 TABLE: Mapping[str, Command] = {
     **{f"live_engine_http_srv/{name}": command for name, command in _LIVE.items()},
     **{f"room_engine_http_mic/{name}": command for name, command in _SEATS.items()},
     **{f"live_engine_http_pk/{name}": command for name, command in _BATTLES.items()},
-    **{f"live_config/{name}": _LATER for name in _CALLBACKS},
+    **{f"live_config/{name}": command for name, command in _CALLBACKS.items()},
     "group_open_http_svc/send_group_msg": Command(bodies.SendGroupMessage, rooms.send_group_msg, beside=True),
     "im_open_login_svc/account_import": Command(bodies.ImportAccount, people.account_import),
     "profile/portrait_get": Command(bodies.GetPortraits, people.portrait_get, beside=True),

@@ -17,7 +17,17 @@ ALLOWED = {
     "billing": {"sqlalchemy", "msgspec", "tzdata"},
     "rooms": {"billing", "sqlalchemy"},
     "media": {"aiortc", "aioice", "pylibsrtp", "av", "numpy", "cffi", "OpenSSL", "cryptography", "pyee"},
-    "signaling": {"media", "rooms", "billing", "aiohttp", "msgspec", "prometheus_client", "uvloop", "ifaddr"},
+    "signaling": {
+        "media",
+        "rooms",
+        "billing",
+        "aiohttp",
+        "msgspec",
+        "prometheus_client",
+        "uvloop",
+        "ifaddr",
+        "sqlalchemy",
+    },
 }
 SEAM = "media/transport/aiortc_seam.py"
 DATABASES = {"billing/store.py", "rooms/social_store.py"}

@@ -188,11 +188,12 @@ async def test_the_owner_leaving_ends_the_room_and_frees_everybody(house: House)
     await house.enter("anna")
     await house.rooms.take_seat(APP, "r", ANNA, 1)
     house.told()
+    last, figures = house.rooms.room(APP, "r"), house.rooms.talk.statistic(APP, "r")
 
     await house.rooms.leave(APP, "r", OLGA)
 
     assert house.events == [
-        RoomDismissed(APP, house.events[0].room_id, house.clock.now, DismissReason.BY_OWNER, (OLGA, ANNA))
+        RoomDismissed(APP, last.room_id, house.clock.now, DismissReason.BY_OWNER, (OLGA, ANNA), last, figures)
     ]
     house.check_nothing_is_left()
     await house.create("anna")  # the id, and anna, are free

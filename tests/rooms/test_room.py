@@ -121,7 +121,9 @@ def test_who_leaves_from_no_seat_changes_no_seats() -> None:
 def test_the_owner_leaving_ends_the_room() -> None:
     made = room(A, B)
 
-    assert made.apply(Leave(OWNER), NOW) == [RoomDismissed(APP, R, NOW, DismissReason.BY_OWNER, (OWNER, A, B))]
+    last = made.view(), made.talk.figures.statistic()
+
+    assert made.apply(Leave(OWNER), NOW) == [RoomDismissed(APP, R, NOW, DismissReason.BY_OWNER, (OWNER, A, B), *last)]
     assert made.over
     assert (len(made.members), made.seats.taken) == (0, 0)
 
@@ -130,8 +132,10 @@ def test_the_owner_leaving_ends_the_room() -> None:
 def test_the_owner_and_the_server_may_dismiss(by: UserId | None) -> None:
     made = room(A)
 
+    last = made.view(), made.talk.figures.statistic()
+
     assert made.apply(Dismiss(by, DismissReason.BY_SERVER), NOW) == [
-        RoomDismissed(APP, R, NOW, DismissReason.BY_SERVER, (OWNER, A))
+        RoomDismissed(APP, R, NOW, DismissReason.BY_SERVER, (OWNER, A), *last)
     ]
 
 
@@ -217,8 +221,9 @@ def test_a_lost_member_is_out_and_a_lost_owner_ends_the_room() -> None:
     made.apply(Drop(OWNER, "c_olga", NOW + 90), NOW)
 
     assert made.apply(Lose(A, NOW + 30), NOW + 30) == [MemberLeft(APP, R, NOW + 30, A, LeaveReason.LOST, 1, None)]
+    last = made.view(), made.talk.figures.statistic()
     assert made.apply(Lose(OWNER, NOW + 90), NOW + 90) == [
-        RoomDismissed(APP, R, NOW + 90, DismissReason.OWNER_LOST, (OWNER, B))
+        RoomDismissed(APP, R, NOW + 90, DismissReason.OWNER_LOST, (OWNER, B), *last)
     ]
 
 
