@@ -1,11 +1,8 @@
 /** The chips above the list and the search field: which rooms are shown. One choice at a time; a search is one, too. */
 
+import { CATEGORIES, categoryName } from './categories.js';
 import { byId, element } from './dom.js';
-import { categoryName } from './room_card.js';
 import { say } from './words.js';
-
-/** The categories that have a name in words.js. */
-const CATEGORIES = [1, 2, 3, 4, 5, 6];
 
 /** Nothing is searched for while somebody types. */
 const TYPED_MS = 300;

@@ -3,6 +3,7 @@
  * the server decides all the same.
  */
 
+import { categoryOptions } from './categories.js';
 import { byId, guarded, toast } from './dom.js';
 import { say } from './words.js';
 
@@ -44,6 +45,10 @@ export class HostTools {
     }));
     set('apply-mode', (isOn) => ({ seat_mode: isOn ? 'apply' : 'free' }));
     set('hosts-only', (isOn) => ({ message_disabled: isOn }));
+    byId('room-category').replaceChildren(...categoryOptions());
+    byId('room-category').addEventListener('change', guarded(async ({ target }) => {
+      await client.updateRoom({ category: target.value ? [Number(target.value)] : [] });
+    }));
     byId('notice-form').addEventListener('submit', (event) => event.preventDefault());
     byId('notice-save').addEventListener('click', guarded(() => this.#saveNotice()));
   }
@@ -58,6 +63,7 @@ export class HostTools {
     if (!room) return;
     byId('room-settings').hidden = !this.#client.isHost;
     byId('apply-mode').checked = room.seat_mode === 'apply';
+    byId('room-category').value = String(room.category?.[0] ?? '');
     byId('hosts-only').checked = room.message_disabled;
     if (document.activeElement !== byId('notice-text')) byId('notice-text').value = room.notice ?? '';
   }

@@ -66,7 +66,8 @@ function showState({ detail: { state } }) {
 function profileChanged(changed) {
   if (changed.userid === client.userid) {
     const { userid, name, avatar: address } = changed;
-    byId('name').value = givenName();
+    // Nobody is interrupted who is just typing another one.
+    if (document.activeElement !== byId('name')) byId('name').value = givenName();
     byId('own-profile').replaceChildren(avatar(userid, name, address));
     label(byId('own-profile'), say('own_profile', { name }));
     byId('own-profile').hidden = false;

@@ -1,8 +1,9 @@
 /** The card of a room in the lobby: its cover, who is live there, and how many watch. */
 
+import { categoryName } from './categories.js';
 import { avatar, element, hueOf, initials, picture } from './dom.js';
 import { icon } from './icons.js';
-import { say, sayOr, shortNumber } from './words.js';
+import { say, shortNumber } from './words.js';
 
 /** Shapes of covers; which one a room has depends on its id alone. */
 const SHAPES = ['tall', 'square', 'wide', 'tall', 'square'];
@@ -34,11 +35,6 @@ export function updateRoomCard(card, room) {
   viewers.querySelector('.number').textContent = shortNumber(room.audience_count);
   viewers.querySelector('.unseen').textContent = say('audience_short', { count: room.audience_count });
   card.querySelector('.card-category').textContent = categoryName(room.category?.[0]);
-}
-
-/** What a category is called; an app gives its numbers a meaning, and names for them in words.js. */
-export function categoryName(number) {
-  return number === undefined ? '' : sayOr(`category_${number}`, 'category_other');
 }
 
 function cover(room, owner) {

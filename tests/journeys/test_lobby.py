@@ -84,6 +84,10 @@ async def test_a_card_is_looked_into_small_and_silent_and_it_is_billed(
     assert seen["muted"]
     assert seen["sounds"] == 0
 
+    await ann.page.click("#room-settings summary")
+    await ann.page.select_option("#room-category", label="Music")
+    await expect(card(eve, "Ann").locator(".card-category")).to_have_text("Music")
+
     async def goes_on() -> bool:
         return bool((await eve.page.evaluate(PLAYED))["time"] > seen["time"] + 2)
 
