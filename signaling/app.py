@@ -103,7 +103,7 @@ async def node(
         stack.push_async_callback(rooms.close)
 
         identities = Identities(billing, clock=wall)
-        calls = Calls(rooms, billing, billing, identities, stays, conductor)
+        calls = Calls(rooms, billing, billing, identities, stays, conductor, clock=wall)
         sockets = Sockets(calls, rooms, conductor, requests_per_second=settings.requests_per_second, clock=monotonic)
         whip = Whip(rooms, billing, identities, stays, conductor)
         api = HttpApi(

@@ -50,13 +50,17 @@ class Calls:
         identities: Identities,
         stays: Stays,
         conductor: Conductor,
+        *,
+        clock: Callable[[], float],
     ) -> None:
+        """`clock` gives Unix seconds: the one that the times in events and answers are of."""
         self._rooms = rooms
         self._entitlements = entitlements
         self._usage = usage
         self._identities = identities
         self._stays = stays
         self._conductor = conductor
+        self._clock = clock
 
     # Login
 
@@ -69,7 +73,12 @@ class Calls:
         edition = await self._entitlements.edition(identity.app)
         caller.identity = identity
         caller.name = params.name or str(identity.user)
-        return {"connection": caller.id, "userid": identity.user, "edition": messages.edition(edition)}
+        return {
+            "connection": caller.id,
+            "userid": identity.user,
+            "edition": messages.edition(edition),
+            "now": self._clock(),
+        }
 
     # Rooms
 
