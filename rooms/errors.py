@@ -19,7 +19,7 @@ __all__ = [
 
 
 class RoomRefused(Exception):
-    """What may not happen, and why. `limit` and `used` are there when a number said no, `seconds` when time heals it."""
+    """What may not happen, and why. With `limit` and `used` when a number said no, `seconds` when time heals it."""
 
     def __init__(
         self,

@@ -454,7 +454,9 @@ const refusals = { zh: {
     needs_application: '这个房间上麦需要申请。',
     rooms_limit: '直播间数量已达上限。',
     banned: '你被封禁了，暂时不能进入。',
+    banned_for: '你被封禁了：{span}内不能进入。',
     muted: '你暂时不能在这里发言。',
+    muted_for: '你被禁言了：{span}内不能发言。',
     too_many_admins: '管理员人数已达上限。',
     audience_full: '观众人数已达上限。',
     already_queued: '你已经申请过了。',
@@ -502,8 +504,18 @@ export function sayOr(key, otherwise) {
  * The sentence of a refusal in the language in use.
  * @param {string} name  the error's stable word
  * @param {string} sentence  the server's own
+ * @param {{seconds?: number}} [data]  with `seconds`, it says how long
  * @returns {string}
  */
-export function sayRefusal(name, sentence) {
-  return refusals[language]?.[name] ?? sentence;
+export function sayRefusal(name, sentence, { seconds } = {}) {
+  const known = refusals[language] ?? {};
+  if (seconds > 0 && `${name}_for` in known) return known[`${name}_for`].replace('{span}', spanInWords(seconds));
+  return known[name] ?? sentence;
+}
+
+/** A span of time in words: in minutes from two minutes up, in hours from two hours up. */
+export function spanInWords(seconds) {
+  if (seconds < 120) return say('seconds', { count: Math.ceil(seconds) });
+  if (seconds < 7200) return say('minutes', { count: Math.ceil(seconds / 60) });
+  return say('hours', { count: Math.ceil(seconds / 3600) });
 }

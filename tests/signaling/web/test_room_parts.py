@@ -181,7 +181,7 @@ async def test_gifts_are_hidden_without_a_catalogue_and_shown_one_after_the_othe
     [
         ("['', 'https://a/b.png', '/web/icon.svg', 'http://a/b.png', 'data:image/png,x', 'javascript:1']"
          ".map((await import('/web/gifts.js')).isPicture)", [False, True, True, False, False, False]),
-        ("[119, 600, 3600, 86400].map((await import('/web/chat.js')).spanInWords)",
+        ("[119, 600, 3600, 86400].map((await import('/web/words.js')).spanInWords)",
          ["119 s", "10 min", "60 min", "24 h"]),
         ("(await import('/web/chat.js')).readGift('no JSON').count", 1),
         ("[999, 1234, 5e6].map((n) => m.shortNumber(n, 'en'))", ["999", "1.2K", "5M"]),
