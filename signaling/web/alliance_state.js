@@ -72,7 +72,9 @@ export const allianceChanges = {
   'battle.punishment_ended': (room, { battle_id }) => withoutBattle(room, battle_id),
 };
 
-/** Everything that battle rooms are called by, by room id: `{room_id, name, owner, owner_name}`. */
-export function roomsById(room) {
-  return new Map((room.link?.rooms ?? []).map((each) => [each.room_id, each]));
+/** What a linked room is called by; of one that is linked no longer, its id is all there is. */
+export function alliedRoom(room, room_id) {
+  const found = room.link?.rooms.find((each) => each.room_id === room_id);
+  const { name, owner, owner_name: ownerName } = found ?? (room_id === room.room_id ? room : {});
+  return { room_id, name: name || room_id, owner: owner ?? room_id, owner_name: ownerName || owner || room_id };
 }
