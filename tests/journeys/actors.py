@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from dataclasses import dataclass
@@ -59,6 +60,18 @@ _CAMERA = """(() => {
   };
 })()"""
 
+# How much of the playing time five new pictures take.
+_MOVES = """(video) => new Promise((resolve) => {
+  let count = 0, begin;
+  const shown = () => {
+    begin ??= video.currentTime;
+    count += 1;
+    if (count > 5) resolve(video.currentTime - begin);
+    else video.requestVideoFrameCallback(shown);
+  };
+  video.requestVideoFrameCallback(shown);
+})"""
+
 # The hue in the corner of a picture, where nothing but the wall is; null before the first frame.
 _HUE = """(video) => {
   if (!video.videoWidth) return null;
@@ -96,8 +109,9 @@ class Actor:
         return actor
 
     async def is_in(self) -> bool:
-        """Whether this one is in. A server whose machine is busy refuses for a while: then one presses "Try again"."""
+        """Whether this one is in. A server whose machine is busy refuses for a while: then one tries again, in no hurry."""
         if await self.page.locator("#retry").is_visible():
+            await asyncio.sleep(3)
             await self.page.click("#retry")
         return await self.page.locator("#controls").is_visible()
 
@@ -109,14 +123,8 @@ class Actor:
         """Returns once the picture of that one moves here, and is that one's and nobody else's."""
         video = self.tile(whose).locator("video.remote")
         await expect(video).to_be_visible(timeout=20_000)
-        played = "(video) => [video.currentTime, video.getVideoPlaybackQuality().totalVideoFrames]"
-        time, frames = await video.evaluate(played)
-
-        async def moves() -> bool:
-            now, shown = await video.evaluate(played)
-            return bool(now > time and shown >= frames + 5)
-
-        await wait_for(moves, 20, f"{self.name} sees {whose.name} move")
+        async with asyncio.timeout(30):  # five new pictures, with time going on between them
+            assert await video.evaluate(_MOVES) > 0, f"{self.name} sees {whose.name} move"
 
         async def is_that_one() -> bool:
             hue = await video.evaluate(_HUE)
