@@ -35,7 +35,8 @@ export function outcomeFor(own, winners) {
 
 export class BattleBar {
   #onStandings;
-  #battle = null;
+  #shown = null;
+  #last = null;
   #room = null;
   #until = 0;
   #timer = null;
@@ -50,52 +51,49 @@ export class BattleBar {
   show(room) {
     const { battle } = room;
     if (battle && battle.phase !== 'waiting') {
-      this.#remember(room, battle);
+      this.#last = this.#shown = battle;
       this.#until = 0;
+      // When the link has ended before, the names are still those that it had.
+      if (room.link || !this.#room) this.#room = room;
     } else if (performance.now() >= this.#until) {
-      this.#battle = null;
+      this.#shown = null;
     }
     this.#draw();
   }
 
   /** Takes a `battle.ended`: one without a punishment is shown for a while all the same. */
   ended({ battle_id, scores, winners, punishment_until: until }) {
-    if (until !== null || this.#battle?.battle_id !== battle_id || Object.keys(scores).length === 0) return;
-    this.#keep({ ...this.#battle, scores, winners, phase: 'punishment', until: null });
+    if (until !== null || this.#last?.battle_id !== battle_id) return;
+    this.#keep({ ...this.#last, scores, winners, phase: 'punishment', until: null });
   }
 
   stop() {
     clearTimeout(this.#timer);
   }
 
-  #remember(room, battle) {
-    this.#battle = battle;
-    // When the link has ended before, the names are still those that it had.
-    if (room.link || !this.#room) this.#room = room;
-  }
-
   #keep(battle) {
-    this.#battle = battle;
+    this.#shown = battle;
     this.#until = performance.now() + OUTCOME_MS;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#battle = null;
+      if (this.#shown === battle) this.#shown = null;
       this.#draw();
     }, OUTCOME_MS);
     this.#draw();
   }
 
   #draw() {
-    const facts = JSON.stringify([this.#battle, this.#room?.link]);
+    const facts = JSON.stringify([this.#shown, this.#room?.link]);
     if (facts === this.#drawn) return;
     this.#drawn = facts;
-    byId('battle').hidden = this.#battle === null;
-    if (!this.#battle) {
+    byId('battle').hidden = this.#shown === null;
+    if (!this.#shown) {
       byId('battle-result').replaceChildren();
       return this.#onStandings([]);
     }
     const own = this.#room.room_id;
-    const all = standings(own, this.#battle).map((each) => ({ ...each, name: alliedRoom(this.#room, each.room_id).name }));
+    const nameOf = (id) => alliedRoom(this.#room, id).name;
+    const all = standings(own, this.#shown).map((each) => ({ ...each, name: nameOf(each.room_id) }));
     byId('battle').dataset.rooms = String(all.length);
     this.#drawEnds(all);
     this.#drawBar(all);
@@ -125,7 +123,8 @@ export class BattleBar {
       bar.children[index].style.setProperty('--share', share.toFixed(4));
       bar.children[index].classList.toggle('out', !isIn);
     });
-    bar.setAttribute('aria-label', all.map(({ name, score }) => say('battle_score', { name, count: numbers.format(score) })).join(', '));
+    const inWords = all.map(({ name, score }) => say('battle_score', { name, count: numbers.format(score) }));
+    bar.setAttribute('aria-label', inWords.join(', '));
   }
 
   #drawRanks(all) {
@@ -138,17 +137,18 @@ export class BattleBar {
   }
 
   #drawTime() {
-    const { phase, until } = this.#battle;
+    const { phase, until } = this.#shown;
     byId('battle-phase').textContent = say(phase === 'punishment' ? 'punishment' : 'pk');
     setCountdown(byId('battle-time'), until, phase === 'punishment' ? 'seconds' : 'clock');
   }
 
   #drawResult(own, all) {
     const place = byId('battle-result');
-    if (this.#battle.phase !== 'punishment') return place.replaceChildren();
-    const outcome = outcomeFor(own, this.#battle.winners);
+    if (this.#shown.phase !== 'punishment') return place.replaceChildren();
+    const outcome = outcomeFor(own, this.#shown.winners);
     const winners = all.filter(({ hasWon }) => hasWon).map(({ name }) => name);
-    const sentence = winners.length === 1 ? say('battle_winner', { name: winners[0] }) : say('battle_draw_of', { names: winners.join(', ') });
+    const sentence = winners.length === 1
+      ? say('battle_winner', { name: winners[0] }) : say('battle_draw_of', { names: winners.join(', ') });
     const points = all.map(({ score }) => numbers.format(score)).join(' : ');
     place.dataset.outcome = outcome;
     place.replaceChildren(

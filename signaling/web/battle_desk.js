@@ -96,8 +96,9 @@ export class BattleDesk {
 
   #drawState(room, { phase, by, until }) {
     const isOwn = by === room.room_id;
-    byId('battle-state-text').replaceChildren(
-      say(`battle_is_${phase}`), ' ', ...(until === null ? [] : [countdown(until, phase === 'waiting' ? 'seconds' : 'clock')]));
+    const form = phase === 'waiting' ? 'seconds' : 'clock';
+    const left = until === null ? [] : [countdown(until, form)];
+    byId('battle-state-text').replaceChildren(say(`battle_is_${phase}`), ' ', ...left);
     byId('battle-cancel').hidden = !(phase === 'waiting' && isOwn);
     byId('battle-exit').hidden = phase !== 'running';
   }
@@ -110,7 +111,8 @@ export class BattleDesk {
     if (rooms.length === 0) return toast(say('battle_needs_room'), 'error');
     const options = { duration_s: Number(seconds), need_response, timeout_s: WAITS_S };
     const { refused } = await this.#client.alliances.createBattle(rooms, options);
-    for (const id of Object.keys(refused)) toast(say('battle_passed_over', { name: alliedRoom(this.#client.room, id).name }));
+    const nameOf = (id) => alliedRoom(this.#client.room, id).name;
+    for (const id of Object.keys(refused)) toast(say('battle_passed_over', { name: nameOf(id) }));
   }
 
   async #cancel() {

@@ -1,5 +1,5 @@
 /**
- * The beauty filter: a camera's track in, a track with a gentler picture out. It runs in the browser, before anything is sent.
+ * The beauty filter: a camera's track in, a track with a gentler picture out. It runs in the browser, before sending.
  *
  * Smoothing is an edge-preserving blur (a bilateral filter: neighbours count by nearness and by likeness) where the
  * picture has the colour of skin; hair, eyes and what is behind keep their detail. Brightness and ruddiness are curves.
@@ -42,7 +42,8 @@ export class BeautyFilter {
     const { width = 640, height = 360, frameRate = 30 } = camera.getSettings();
     this.#painter = new Painter(width, height);
     this.#painter.levels = levels;
-    const through = globalThis.MediaStreamTrackProcessor && globalThis.MediaStreamTrackGenerator ? byFrames : byCanvas;
+    const hasFrames = globalThis.MediaStreamTrackProcessor && globalThis.MediaStreamTrackGenerator;
+    const through = hasFrames ? byFrames : byCanvas;
     const { track, stop } = through(camera, this.#painter, frameRate);
     this.track = track;
     this.#stop = stop;
@@ -118,9 +119,9 @@ void main() {
 }`;
 
 /**
- * Skin by chroma: in YCbCr the skin of all people lies in a small field, whatever its lightness (Chai and Ngan, 1999: Cb 77
- * to 127, Cr 133 to 173 of 255); its rim is soft, so that no edge of the mask is seen. The taps are three rings of eight,
- * scaled with the picture; a tap's weight falls with the difference of its light, so edges stay.
+ * Skin by chroma: in YCbCr the skin of all people lies in a small field, whatever its lightness (Chai and Ngan, 1999:
+ * Cb 77 to 127, Cr 133 to 173 of 255); its rim is soft, so that no edge of the mask is seen. The taps are three rings of
+ * eight, scaled with the picture; a tap's weight falls with the difference of its light, so edges stay.
  */
 const FRAGMENT = `#version 300 es
 precision highp float;

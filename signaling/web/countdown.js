@@ -1,6 +1,6 @@
 /**
- * Seconds that run down on the page. Every count-down is an element that carries its end, by the server's clock; one ticking
- * brings all of them up to date, so there is nothing to stop when a card or a list is drawn anew.
+ * Seconds that run down on the page. Every count-down is an element that carries its end, by the server's clock; one
+ * ticking brings all of them up to date, so there is nothing to stop when a card or a list is drawn anew.
  */
 
 import { element } from './dom.js';

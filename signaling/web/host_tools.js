@@ -112,7 +112,8 @@ export class HostTools {
     const isSelf = userid === room.self.userid;
     if (userid === null || userid === room.owner) return [];
     if (isSelf ? room.seat_mode === 'apply' && !isHost : !isAbove(room, userid)) return [];
-    const canSwap = (other) => isHost && other.userid !== room.owner && (other.userid === room.self.userid || isAbove(room, other.userid));
+    const canSwap = ({ userid: there }) => (
+      isHost && there !== room.owner && (there === room.self.userid || isAbove(room, there)));
     const targets = room.seats.filter((other) => (
       other.index !== index && !other.locked && (other.userid === null || canSwap(other))));
     const items = () => targets.map((other) => this.#moveItem({ userid, isSelf }, other));

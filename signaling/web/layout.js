@@ -1,6 +1,6 @@
 /**
- * How the pictures are laid out: in a grid, or one large and the others small. What a host chooses holds for everybody and
- * is kept in the room's metadata; what a viewer chooses holds for this viewer, in this room.
+ * How the pictures are laid out: in a grid, or one large and the others small. What a host chooses holds for everybody
+ * and is kept in the room's metadata; what a viewer chooses holds for this viewer, in this room.
  */
 
 import { byId, guarded, setToggle } from './dom.js';

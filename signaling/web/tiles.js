@@ -67,7 +67,8 @@ function linkedTiles(room) {
 function screenTile(room, { userid, room_id }, seen) {
   const of = seen.find((tile) => tile.userid === userid);
   const name = say('screen_of', { name: of?.name ?? userid });
-  return { ...camera(room, userid, name), key: `${userid}/screen`, source: 'screen', room_id, roomName: of?.roomName ?? '' };
+  const key = `${userid}/screen`;
+  return { ...camera(room, userid, name), key, source: 'screen', room_id, roomName: of?.roomName ?? '' };
 }
 
 function camera(room, userid, name) {

@@ -13,9 +13,11 @@ pytestmark = pytest.mark.slow
 MARKUP = """async () => {
   const text = await (await fetch('/web/room.html')).text();
   document.body.replaceWith(new DOMParser().parseFromString(text, 'text/html').body);
-  const style = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: '/web/style.css' });
-  document.head.append(style);
-  await new Promise((resolve) => { style.onload = resolve; });
+  for (const sheet of ['style', 'stage', 'battle']) {
+    const style = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `/web/${sheet}.css` });
+    document.head.append(style);
+    await new Promise((resolve) => { style.onload = resolve; });
+  }
   (await import('/web/dom.js')).fill();
 }"""
 
