@@ -49,11 +49,14 @@ export class BattleDesk {
     const facts = JSON.stringify([link, battle?.battle_id, battle?.phase, battle?.unanswered]);
     if (facts === this.#drawn) return;
     this.#drawn = facts;
+    const hadFocus = byId('battle-part').contains(document.activeElement);
     byId('battle-part').hidden = !link;
     byId('battle-form').hidden = Boolean(battle);
     byId('battle-state').hidden = !battle;
     if (link) this.#drawRooms(room, link);
     if (battle) this.#drawState(room, battle);
+    // What was pressed is gone now; the focus stays in the panel.
+    if (hadFocus && !document.activeElement.checkVisibility()) byId('alliances-close').focus();
   }
 
   /** Takes a `battle.answered`: a room that was called does not come. */

@@ -3,7 +3,7 @@
  * and the cards of who asks. The panel is no modal dialog, for the live goes on beside it.
  */
 
-import { avatar, byId, element, guarded, label, toast, toastError } from './dom.js';
+import { avatar, byId, element, guarded, label, toast } from './dom.js';
 import { countdown } from './countdown.js';
 import { say } from './words.js';
 
@@ -21,7 +21,6 @@ export class CoHosts {
   #cursor = '';
   #drawn = '';
   #link = null;
-  #wasHost = false;
 
   /**
    * @param {import('./live_client.js').LiveClient} client
@@ -38,10 +37,8 @@ export class CoHosts {
     onClick('exit-link', () => this.#exit());
     onClick('refresh-candidates', () => this.#find());
     onClick('more-candidates', () => this.#findMore());
-    byId('alliances').addEventListener('keydown', (event) => {
-      if (event.key !== 'Escape') return;
-      event.stopPropagation();
-      this.#close();
+    document.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape' && !document.querySelector('dialog:modal')) this.#close();
     });
   }
 
@@ -89,11 +86,9 @@ export class CoHosts {
 
   /** Shows what is there now. */
   draw() {
-    const { room, isHost } = this.#client;
+    const { room } = this.#client;
     byId('open-alliances').hidden = !this.#may;
     if (!this.#may) this.#close();
-    if (isHost && !this.#wasHost) this.refresh().catch((error) => { if (!error.isNetwork) toastError(error); });
-    this.#wasHost = isHost;
     for (const request of this.#requests.values()) if (this.#isAsked(request)) this.#showCard(request);
     const facts = JSON.stringify([room?.link, [...this.#requests.keys()], this.#found, this.#cursor]);
     if (!room || facts === this.#drawn) return;

@@ -102,7 +102,7 @@ async function catchUp() {
     quietly(client.recentMessages().then(({ messages }) => hear(messages))),
     quietly(client.statistic().then((figures) => likes.setTotal(figures.total_likes_received))),
     quietly(requests.refresh()),
-    quietly(coHosts.refresh()),
+    quietly(coHosts.refresh().then(showAlliances)),
     quietly(layout.refresh()),
   ]);
 }
@@ -203,7 +203,7 @@ function showAdmins({ admins, userid }) {
   if (userid !== client.userid) return;
   toast(say(admins.includes(userid) ? 'you_are_admin' : 'you_are_no_admin'));
   quietly(requests.refresh());
-  showAlliances();
+  quietly(coHosts.refresh().then(showAlliances));
 }
 
 function showMuted(mute) {

@@ -25,7 +25,13 @@ ROOM: dict[str, Any] = {
 
 CALLED = {"battle_id": "x", "by": "b", "called": ["a", "c"], "duration_s": 60, "expires_at": 5.0, "extra": ""}
 STARTED = {"battle_id": "x", "by": "b", "rooms": ["b", "a"], "ends_at": 65.0, "extra": ""}
-ENDED = {"battle_id": "x", "reason": "time_over", "scores": {"b": 7, "a": 3}, "winners": ["b"], "punishment_until": 70.0}
+ENDED = {
+    "battle_id": "x",
+    "reason": "time_over",
+    "scores": {"b": 7, "a": 3},
+    "winners": ["b"],
+    "punishment_until": 70.0,
+}
 
 
 async def after(page: Page, *notifications: tuple[str, dict[str, Any]]) -> Any:  # noqa: F811

@@ -104,6 +104,29 @@ async def test_a_refused_line_comes_back_with_the_reason(page: Page) -> None:
     assert await page.evaluate("window.sent") == ["hello again"]
 
 
+async def test_who_was_muted_before_reads_for_how_long(page: Page) -> None:
+    await page.evaluate(CHAT)
+    error = "Object.assign(new Error('No.'), {name: 'muted', data: {name: 'muted', seconds: 599}})"
+    await page.evaluate(f"window.refusal = {error}")
+    await page.fill("#chat-text", "hello")
+    await page.press("#chat-text", "Enter")
+    await page.wait_for_selector("#chat-text:disabled")
+    assert await page.inner_text("#chat-refusal") == "A host has muted you: you cannot write for 10 min."
+
+
+async def test_a_refusal_says_in_chinese_for_how_long(page: Page) -> None:
+    assert page.context.browser is not None
+    chinese = await page.context.browser.new_page(locale="zh-CN")
+    await chinese.route("**/*", serve)
+    await chinese.goto(f"{ORIGIN}/")
+    sentences = await chinese.evaluate("""async () => {
+      const { LiveError } = await import('/web/errors.js');
+      const muted = (data) => LiveError.fromServer({ code: 100017, message: 'No.', data: { name: 'muted', ...data } });
+      return [muted({ seconds: 600 }).message, muted({}).message];
+    }""")
+    assert sentences == ["你被禁言了：10 分钟内不能发言。", "你暂时不能在这里发言。"]
+
+
 async def test_the_counter_counts_bytes_near_the_limit(page: Page) -> None:
     await page.evaluate(CHAT)
     await page.fill("#chat-text", "x" * 700)
