@@ -10,8 +10,8 @@ pytestmark = pytest.mark.slow
 
 ARGS = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
 
-# A camera that shows rough skin on the left, a blue chequer on the right and, across the skin, a dark line; and a reading
-# of what comes out: the middle and the spread of light, by field.
+# A camera that shows rough skin on the left, a blue chequer on the right and, across the skin, a dark line; and a
+# reading of what comes out: the middle and the spread of light, by field.
 SCENE = """async () => {
   const { BeautyFilter } = await import('/web/beauty.js');
   const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 90 });
