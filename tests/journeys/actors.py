@@ -1,4 +1,4 @@
-"""People of a journey: each in a page of its own in one shared browser, in front of a small painted camera of its own."""
+"""People of a journey: each in a page of its own in one shared browser, in front of a small painted camera."""
 
 from __future__ import annotations
 
@@ -60,17 +60,8 @@ _CAMERA = """(() => {
   };
 })()"""
 
-# How much of the playing time five new pictures take.
-_MOVES = """(video) => new Promise((resolve) => {
-  let count = 0, begin;
-  const shown = () => {
-    begin ??= video.currentTime;
-    count += 1;
-    if (count > 5) resolve(video.currentTime - begin);
-    else video.requestVideoFrameCallback(shown);
-  };
-  video.requestVideoFrameCallback(shown);
-})"""
+# Where a video is, and how many pictures it has decoded, shown or covered.
+_PLAYED = "(video) => [video.currentTime, video.getVideoPlaybackQuality().totalVideoFrames]"
 
 # The hue in the corner of a picture, where nothing but the wall is; null before the first frame.
 _HUE = """(video) => {
@@ -109,7 +100,7 @@ class Actor:
         return actor
 
     async def is_in(self) -> bool:
-        """Whether this one is in. A server whose machine is busy refuses for a while: then one tries again, in no hurry."""
+        """Whether this one is in. A server on a busy machine refuses for a while: then one tries again, in no hurry."""
         if await self.page.locator("#retry").is_visible():
             await asyncio.sleep(3)
             await self.page.click("#retry")
@@ -123,14 +114,27 @@ class Actor:
         """Returns once the picture of that one moves here, and is that one's and nobody else's."""
         video = self.tile(whose).locator("video.remote")
         await expect(video).to_be_visible(timeout=20_000)
-        async with asyncio.timeout(30):  # five new pictures, with time going on between them
-            assert await video.evaluate(_MOVES) > 0, f"{self.name} sees {whose.name} move"
+        time, frames = await video.evaluate(_PLAYED)
+        signs = ""
+
+        async def moves() -> bool:
+            nonlocal time, frames, signs
+            signs = await self.tile(whose).inner_text()
+            now, decoded = await video.evaluate(_PLAYED)
+            time, frames = min(time, now), min(frames, decoded)  # it may have begun anew
+            return bool(now > time and decoded >= frames + 5)
+
+        try:
+            await wait_for(moves, 60, f"{self.name} sees {whose.name} move")
+        except AssertionError as late:
+            late.add_note(f"the tile says {signs!r}")
+            raise
 
         async def is_that_one() -> bool:
             hue = await video.evaluate(_HUE)
             return hue is not None and abs((hue - whose.hue + 180) % 360 - 180) < 30
 
-        await wait_for(is_that_one, 10, f"{self.name} sees {whose.name} under that name")
+        await wait_for(is_that_one, 20, f"{self.name} sees {whose.name} under that name")
 
     async def says(self, text: str) -> None:
         await self.page.fill("#chat-text", text)

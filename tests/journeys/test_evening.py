@@ -14,7 +14,7 @@ from actors import DESKTOP, LAPTOP, PHONE, Actor
 from playwright.async_api import Browser, expect
 from stage import NodeProcess
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 BATTLE_S = 14
 """The page offers minutes; the server allows 10 seconds."""

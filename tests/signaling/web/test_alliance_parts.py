@@ -1,4 +1,4 @@
-"""Links and battles on the page by themselves: what notifications make of a room, the bar, the tiles, moving on seats."""
+"""Links and battles on the page by themselves: what notifications make of a room, the bar, tiles, moving on seats."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from test_web_client import until
 pytestmark = pytest.mark.slow
 
 ROOM: dict[str, Any] = {
-    "room_id": "a", "name": "Ann’s", "owner": "ann", "admins": [], "seat_mode": "free", "publications": [], "speakers": [],
+    "room_id": "a", "name": "Ann’s", "owner": "ann", "admins": [], "seat_mode": "free",
+    "publications": [], "speakers": [],
     "seats": [
         {"index": index, "userid": userid, "name": (userid or "").title(), "connected": True, "locked": index == 3}
         for index, userid in enumerate(["ann", "gia", None, None, "kim"])
@@ -146,7 +147,7 @@ async def test_a_battle_of_three_has_a_table_and_one_without_punishment_is_shown
          ".slice(0, 2).map(({ key, name, roomName }) => [key, name, roomName])",
          [["ben/screen", "Ben’s screen", "Ben’s"], ["ann", "Ann", ""]]),
         ("[false, true].map((ownPicture) => t.layoutOf(room, { chosen: 'float', ownPicture }))", ["voice", "float"]),
-        ("[{}, {muted: true}].map((how) => t.layoutOf({...room, publications: [{kind: 'video', userid: 'gia', ...how}]},"
+        ("[false, true].map((muted) => t.layoutOf({...room, publications: [{kind: 'video', userid: 'gia', muted}]},"
          " { chosen: 'grid', ownPicture: false }))", ["grid", "voice"]),
         ("b.outcomeFor('a', ['a']) + b.outcomeFor('a', ['b']) + b.outcomeFor('a', ['a', 'b'])", "wonlostdraw"),
         ("(() => { const clock = new s.ServerClock(); clock.read(1010, 100, 102); return clock.at(105); })()", 1014),
