@@ -8,6 +8,8 @@ Pure: values only.
 
 from __future__ import annotations
 
+import math
+
 __all__ = [
     "RoomRefused", "already_in_room", "already_queued", "already_seated", "bad_parameter", "banned", "member_muted",
     "messages_disabled", "needs_application", "no_permission", "no_such_account", "no_such_robot", "no_such_room",
@@ -17,10 +19,17 @@ __all__ = [
 
 
 class RoomRefused(Exception):
-    """What may not happen, and why. `limit` and `used` are there when a number said no."""
+    """What may not happen, and why. With `limit` and `used` when a number said no, `seconds` when time heals it."""
 
     def __init__(
-        self, code: int, name: str, sentence: str, *, limit: int | None = None, used: int | None = None
+        self,
+        code: int,
+        name: str,
+        sentence: str,
+        *,
+        limit: int | None = None,
+        used: int | None = None,
+        seconds: int | None = None,
     ) -> None:
         super().__init__(sentence)
         self.code = code
@@ -28,6 +37,8 @@ class RoomRefused(Exception):
         self.sentence = sentence
         self.limit = limit
         self.used = used
+        self.seconds = seconds
+        """From now until it may happen, rounded up."""
 
 
 def stopping() -> RoomRefused:
@@ -75,11 +86,13 @@ def room_full(limit: int) -> RoomRefused:
 
 
 def banned(seconds: float) -> RoomRefused:
-    return RoomRefused(100016, "banned", f"You may not enter this room for {_time(seconds)} yet.")
+    whole = math.ceil(seconds)
+    return RoomRefused(100016, "banned", f"You may not enter this room for {_time(whole)} yet.", seconds=whole)
 
 
 def member_muted(seconds: float) -> RoomRefused:
-    return RoomRefused(100017, "muted", f"You may not write in this room for {_time(seconds)} yet.")
+    whole = math.ceil(seconds)
+    return RoomRefused(100017, "muted", f"You may not write in this room for {_time(whole)} yet.", seconds=whole)
 
 
 def messages_disabled() -> RoomRefused:
@@ -126,9 +139,8 @@ def already_in_room(room_id: str) -> RoomRefused:
     return RoomRefused(-2108, "already_in_room", f"You are in room {room_id}; leave it first.")
 
 
-def _time(seconds: float) -> str:
+def _time(whole: int) -> str:
     """In words, rounded up."""
-    whole = -int(-seconds // 1)
     if whole < 120:
         return f"{whole} s"
     return f"{-(-whole // 60)} min" if whole < 7200 else f"{-(-whole // 3600)} h"

@@ -137,7 +137,7 @@ async def node(
         stack.callback(callbacks.reporter.stop)
 
         identities = Identities(billing, clock=wall)
-        calls = Calls(rooms, billing, billing, identities, stays, conductor, people)
+        calls = Calls(rooms, billing, billing, identities, stays, conductor, people, clock=wall)
         sockets = Sockets(
             calls, rooms, conductor, online, requests_per_second=settings.requests_per_second, clock=monotonic
         )

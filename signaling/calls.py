@@ -42,7 +42,10 @@ class Calls:
         stays: Stays,
         conductor: Conductor,
         people: People,
+        *,
+        clock: Callable[[], float],
     ) -> None:
+        """`clock` gives Unix seconds: the one that the times in events and answers are of."""
         self.about_people = PeopleCalls(rooms, people)
         self._rooms = rooms
         self._entitlements = entitlements
@@ -51,6 +54,7 @@ class Calls:
         self._stays = stays
         self._conductor = conductor
         self._people = people
+        self._clock = clock
 
     # Login
 
@@ -63,7 +67,12 @@ class Calls:
         edition = await self._entitlements.edition(identity.app)
         name = params.name or await self._people.name(identity.app, identity.user)
         caller.identity, caller.name = identity, name
-        return {"connection": caller.id, "userid": identity.user, "edition": messages.edition(edition)}
+        return {
+            "connection": caller.id,
+            "userid": identity.user,
+            "edition": messages.edition(edition),
+            "now": self._clock(),
+        }
 
     # Rooms
 

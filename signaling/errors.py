@@ -33,6 +33,7 @@ class ProtocolError(Exception):
         *,
         limit: int | None = None,
         used: int | None = None,
+        seconds: int | None = None,
         status: int = 400,
     ) -> None:
         super().__init__(message)
@@ -41,12 +42,13 @@ class ProtocolError(Exception):
         self.message = message
         self.limit = limit
         self.used = used
+        self.seconds = seconds
         self.status = status
         """For HTTP."""
 
     @property
     def data(self) -> dict[str, object]:
-        numbers = {"limit": self.limit, "used": self.used}
+        numbers = {"limit": self.limit, "used": self.used, "seconds": self.seconds}
         return {"name": self.name} | {key: value for key, value in numbers.items() if value is not None}
 
 
@@ -69,7 +71,8 @@ def as_protocol_error(error: Exception) -> ProtocolError:
     if isinstance(error, Refused | RoomRefused):
         return ProtocolError(
             error.code, error.name, error.sentence,
-            limit=error.limit, used=error.used, status=_STATUS.get(error.code, 400),
+            limit=error.limit, used=error.used, seconds=error.seconds if isinstance(error, RoomRefused) else None,
+            status=_STATUS.get(error.code, 400),
         )  # fmt: skip
     if isinstance(error, UserSigError):
         return ProtocolError(error.code, error.name, str(error), status=401)

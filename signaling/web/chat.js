@@ -5,7 +5,7 @@
 
 import { byId, element, hueOf } from './dom.js';
 import { MOST_MESSAGES, MessageFeed } from './message_feed.js';
-import { say } from './words.js';
+import { say, spanInWords } from './words.js';
 
 /** The server's limit of one message, in bytes of UTF-8. */
 const MOST_BYTES = 1000;
@@ -21,13 +21,6 @@ const encoder = new TextEncoder();
 /** @param {string} text @returns {number} bytes left in one message, negative when there are too many */
 export function bytesLeft(text) {
   return MOST_BYTES - encoder.encode(text).length;
-}
-
-/** A span of time in words, for mutes: in minutes from two minutes up, in hours from two hours up. */
-export function spanInWords(seconds) {
-  if (seconds < 120) return say('seconds', { count: Math.ceil(seconds) });
-  if (seconds < 7200) return say('minutes', { count: Math.ceil(seconds / 60) });
-  return say('hours', { count: Math.ceil(seconds / 3600) });
 }
 
 export class Chat {
@@ -111,6 +104,8 @@ export class Chat {
       if (this.#input.value === '') this.#input.value = text;
       this.#written();
       this.#refuse(error.name === 'too_frequent' ? say('chat_too_fast') : error.message);
+      // A mute from before this member came in: nothing has told of it until now.
+      if (error.name === 'muted' && error.data?.seconds) this.setMuted(Date.now() / 1000 + error.data.seconds);
     }
   }
 

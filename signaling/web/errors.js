@@ -64,7 +64,7 @@ export class LiveError extends Error {
   /** The error object of a JSON-RPC response. */
   static fromServer({ code, message, data = {} }) {
     const name = data.name ?? 'unknown';
-    return new LiveError({ code, message: sayRefusal(name, message), data, name });
+    return new LiveError({ code, message: sayRefusal(name, message, data), data, name });
   }
 
   /** An error that arose on this side, by the name it has in words.js. */

@@ -71,7 +71,8 @@ export class HostTools {
   /** The entries for a seat and who sits on it; none when there is nothing to do. */
   seatItems(seat) {
     const { room, isHost } = this.#client;
-    if (!room || !isHost) return [];
+    if (!room) return [];
+    if (!isHost) return seat.userid === room.self.userid ? this.#moveItems(seat) : [];
     const { index, userid, locked, audio_locked: audio, video_locked: video } = seat;
     const lock = (changes) => () => this.#client.lockSeat(index, { locked, audio, video, ...changes });
     const canClose = userid === null || isAbove(room, userid);
@@ -80,6 +81,7 @@ export class HostTools {
         && { text: say('off_stage'), action: () => this.#client.kickFromSeat(userid) },
       canClose && { text: say(audio ? 'unmute_seat_audio' : 'mute_seat_audio'), action: lock({ audio: !audio }) },
       canClose && { text: say(video ? 'unmute_seat_video' : 'mute_seat_video'), action: lock({ video: !video }) },
+      ...this.#moveItems(seat),
       canClose && index !== 0 && { text: say(locked ? 'unlock_seat' : 'lock_seat'), action: lock({ locked: !locked }) },
       ...(userid === null ? [] : this.#personItems({ userid, name: seat.name || userid })),
     ].filter(Boolean);
@@ -108,6 +110,27 @@ export class HostTools {
       { text: say('remove'), isDanger: true, action: () => this.#kick({ userid, name }) },
       { text: say('ban_member'), isDanger: true, action: () => this.#ban({ userid, name }) },
     ];
+  }
+
+  /** Where this one can be put: hosts put whom they may act against anywhere, the others themselves where it is free. */
+  #moveItems({ index, userid }) {
+    const { room, isHost } = this.#client;
+    const isSelf = userid === room.self.userid;
+    if (userid === null || userid === room.owner) return [];
+    if (isSelf ? room.seat_mode === 'apply' && !isHost : !isAbove(room, userid)) return [];
+    const canSwap = ({ userid: there }) => (
+      isHost && there !== room.owner && (there === room.self.userid || isAbove(room, there)));
+    const targets = room.seats.filter((other) => (
+      other.index !== index && !other.locked && (other.userid === null || canSwap(other))));
+    const items = () => targets.map((other) => this.#moveItem({ userid, isSelf }, other));
+    return targets.length > 0 ? [{ text: say('move_seat'), items }] : [];
+  }
+
+  #moveItem({ userid, isSelf }, { index, userid: there, name }) {
+    const number = index + 1;
+    const text = there === null ? say('seat_number', { number }) : say('swap_with', { number, name: name || there });
+    const how = { ...(isSelf ? {} : { userid }), ...(there === null ? {} : { policy: 'swap_position' }) };
+    return { text, action: () => this.#client.moveSeat(index, how) };
   }
 
   async #invite({ userid, name }) {

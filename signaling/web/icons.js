@@ -29,6 +29,9 @@ const PATHS = {
   lock: ['M6 11h12v9H6z', 'M8.5 11V8a3.5 3.5 0 0 1 7 0v3'],
   down: ['M12 5v14', 'M6 13l6 6 6-6'],
   pause: ['M9 6v12', 'M15 6v12'],
+  'join-rooms': ['M3 6h8v12H3z', 'M13 6h8v12h-8z', 'M8.5 12h7'],
+  'one-large': ['M3 5h12v14H3z', 'M18 5h3v4h-3z', 'M18 12h3v4h-3z'],
+  again: ['M20 11a8 8 0 1 0-2.3 6.6', 'M20 4v7h-7'],
 };
 
 /**

@@ -14,10 +14,11 @@
  * What it is not: it opens no device (devices.js does), shows nothing, and holds no rule of the house: what may happen is
  * the server's decision, and its refusals come through as `LiveError` with the server's own sentence.
  *
- * The parts: rpc.js (one WebSocket), sending.js and receiving.js (one RTCPeerConnection each), room_state.js (what a
- * notification changes), send_once.js (what must count once), quality.js (figures), backoff.js (waiting), errors.js,
- * previews.js (looking into rooms), social.js (methods for profiles, follows and search). The protocol itself is described
- * in signaling/README.md.
+ * The parts: rpc.js (one WebSocket), sending.js and receiving.js (one RTCPeerConnection each), room_state.js and
+ * alliance_state.js (what a notification changes), alliances.js (links and battles, as `client.alliances`), previews.js
+ * (looking into rooms), social.js (methods for profiles, follows and search), send_once.js (what must count once),
+ * server_clock.js, quality.js (figures), backoff.js (waiting), errors.js. The protocol itself is described in
+ * signaling/README.md.
  *
  * Events are CustomEvents with the facts in `detail`. Every notification of the protocol is one, under its own name
  * (`seat.changed`, `publication.blocked` ...), with `params` as its detail and `room` already up to date. Besides:
@@ -34,6 +35,7 @@
  * | `error` | a LiveError from work that nobody awaits, such as publishing again after a failure |
  */
 
+import { Alliances } from './alliances.js';
 import { delayBefore, pause } from './backoff.js';
 import { LiveError } from './errors.js';
 import { Previews } from './previews.js';
@@ -43,6 +45,7 @@ import { applyNotification, withPublications, withSeats } from './room_state.js'
 import { RpcConnection } from './rpc.js';
 import { makeId, sendUntilAnswered } from './send_once.js';
 import { Sending } from './sending.js';
+import { ServerClock } from './server_clock.js';
 import { social } from './social.js';
 
 export { LiveError } from './errors.js';
@@ -74,6 +77,10 @@ export class LiveClient extends EventTarget {
   /** The Room this member is in, kept up to date; null outside. Treat it as read-only. */
   room = null;
 
+  /** What rooms ask of each other: links and battles. */
+  alliances = new Alliances((method, params) => this.#ask(method, params));
+
+  #clock = new ServerClock();
   #login = null;
   #rpc = null;
   #request = (method, params) => this.#ask(method, params);
@@ -114,6 +121,11 @@ export class LiveClient extends EventTarget {
   /** Whether this member is the owner or one of its admins. */
   get isHost() {
     return this.isOwner || this.room?.self.role === 'admin';
+  }
+
+  /** The server's clock in Unix seconds: what the times in notifications are of. */
+  now() {
+    return this.#clock.at(Date.now() / 1000);
   }
 
   // ---- The connection --------------------------------------------------------------------------------------------
@@ -499,7 +511,9 @@ export class LiveClient extends EventTarget {
     this.#rpc = new RpcConnection(
       this.#login.url, (method, params) => this.#notified(method, params), () => this.#lost());
     await this.#rpc.opened;
-    const { userid, edition } = await this.#ask('login', this.#login.params);
+    const asked = Date.now() / 1000;
+    const { userid, edition, now } = await this.#ask('login', this.#login.params);
+    this.#clock.read(now, asked, Date.now() / 1000);
     this.userid = userid;
     this.edition = edition;
   }

@@ -13,7 +13,8 @@ let opened = null;
  * A button that opens a menu.
  * @param {string} name  what the menu is about, for eyes and ears
  * @param {string} key  names the button, so that the focus finds it again after the list around it was drawn anew
- * @param {() => Array<{text: string, action: () => Promise, isDanger?: boolean}>} items  asked when it opens
+ * @param {() => Array<{text: string, action?: () => Promise, items?: () => object[], isDanger?: boolean}>} items  asked
+ *   when it opens; an entry with `items` puts these in the place of the menu's own
  * @returns {HTMLElement}
  */
 export function menuButton(name, key, items) {
@@ -62,15 +63,24 @@ function openMenu(button, name, key, items) {
   document.addEventListener('pointerdown', closeFromOutside, true);
 }
 
-function menuItem({ text, action, isDanger }) {
+function menuItem({ text, action, items, isDanger }) {
   const className = isDanger ? 'menu-item dangerous' : 'menu-item';
   const attributes = { class: className, type: 'button', role: 'menuitem', tabindex: '-1' };
-  const run = guarded(action);
+  const run = action && guarded(action);
   const click = (event) => {
+    if (items) return openFurther(items(), text);
     closeMenu({ returnFocus: true });
     run(event);
   };
   return element('button', { ...attributes, text, on: { click } });
+}
+
+function openFurther(items, name) {
+  const { menu, key } = opened;
+  menu.setAttribute('aria-label', name);
+  menu.replaceChildren(...items.map(menuItem));
+  place(menu, findMenuButton(key));
+  menu.firstElementChild?.focus();
 }
 
 /** Below the button, or above it where there is no room. */

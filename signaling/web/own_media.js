@@ -1,8 +1,11 @@
 /**
  * One's own camera and microphone on the room page: opened on the way to a seat, published, muted, exchanged, and turned
  * off again. A device that is missing or refused does not keep one from the stage; its button tries again.
+ *
+ * What is sent of the camera is its own track, or that of the beauty filter while this is on.
  */
 
+import { BeautyFilter, OFF, isOn } from './beauty.js';
 import { byId, element, setToggle, toast, toastError } from './dom.js';
 import { listDevices, openCamera, openCameraAndMicrophone, openMicrophone } from './live_client.js';
 import { say } from './words.js';
@@ -19,6 +22,10 @@ export class OwnMedia {
   #client;
   #onChange;
   #isOn = false;
+  #camera = null;
+  #levels = OFF;
+  #filter = null;
+  #turn = Promise.resolve();
 
   /**
    * @param {import('./live_client.js').LiveClient} client
@@ -50,11 +57,15 @@ export class OwnMedia {
   /** Turns the devices off. */
   stop() {
     this.#isOn = false;
-    for (const key of ['audio', 'video']) {
-      this.tracks[key]?.stop();
-      this.tracks[key] = null;
-    }
+    for (const key of ['audio', 'video']) this.#letGo(key);
     this.#changed();
+  }
+
+  /** How one wishes to look. @param {import('./beauty.js').Levels} levels  all 0: the camera's own picture is sent */
+  beautify(levels) {
+    this.#levels = levels;
+    this.#turn = this.#turn.then(() => this.#refilter()).catch(toastError);
+    return this.#turn;
   }
 
   /** Mutes or unmutes; opens and publishes the device if that has not succeeded yet. */
@@ -70,8 +81,7 @@ export class OwnMedia {
   /** Uses another device. */
   async choose(key, deviceId) {
     // Some systems give a device out only once: the old one is let go first.
-    this.tracks[key]?.stop();
-    this.tracks[key] = null;
+    this.#letGo(key);
     try {
       await this.#open(key, deviceId);
     } finally {
@@ -103,13 +113,56 @@ export class OwnMedia {
     if (!track) return;
     if (!this.#isOn) return void track.stop();
     track.addEventListener('ended', () => this.#ended(key, track));
-    this.tracks[key] = track;
+    if (key === 'video') this.#camera = track;
+    this.tracks[key] = key === 'video' ? this.#filtered() : track;
+  }
+
+  #letGo(key) {
+    this.tracks[key]?.stop();
+    this.tracks[key] = null;
+    if (key !== 'video') return;
+    this.#camera?.stop();
+    this.#camera = null;
+    this.#dropFilter();
+  }
+
+  /** The camera as it is to be seen. A filter that cannot be made is none: the live goes on with the camera itself. */
+  #filtered() {
+    if (!isOn(this.#levels)) return this.#camera;
+    try {
+      this.#filter = new BeautyFilter(this.#camera, this.#levels);
+      return this.#filter.track;
+    } catch (error) {
+      toastError(error);
+      return this.#camera;
+    }
+  }
+
+  #dropFilter() {
+    this.#filter?.stop();
+    this.#filter = null;
+  }
+
+  /** Between on and off another track is sent; between two strengths nothing but the numbers change. */
+  async #refilter() {
+    if (!this.#camera) return;
+    const { video: before } = this.tracks;
+    if (this.#filter && isOn(this.#levels)) return this.#filter.setLevels(this.#levels);
+    if (!this.#filter && !isOn(this.#levels)) return;
+    const old = this.#filter;
+    this.#filter = null;
+    const track = this.#filtered();
+    track.enabled = before.enabled;
+    this.tracks.video = track;
+    if (this.#client.publicationOf('video')) await this.#client.replaceTrack('video', track);
+    old?.stop();
+    this.#changed();
   }
 
   /** The device was pulled out, or its permission was taken back. */
   async #ended(key, track) {
-    if (this.tracks[key] !== track) return;
-    this.tracks[key] = null;
+    if ((key === 'video' ? this.#camera : this.tracks[key]) !== track) return;
+    this.#letGo(key);
     toast(say('device_ended', { device: say(BUTTONS[key].device) }), 'error');
     this.#changed();
     await this.#client.publish({ [key]: null }).catch(toastError);
@@ -125,7 +178,7 @@ export class OwnMedia {
 
   async #fillSelects() {
     const { cameras, microphones } = await listDevices();
-    fillSelect(byId('camera-select'), cameras, this.tracks.video, 'unnamed_camera');
+    fillSelect(byId('camera-select'), cameras, this.#camera, 'unnamed_camera');
     fillSelect(byId('mic-select'), microphones, this.tracks.audio, 'unnamed_microphone');
   }
 }

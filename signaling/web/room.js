@@ -1,16 +1,24 @@
 /**
  * The room page: it joins the room of its address (or creates it, with `?host=1`), and connects the parts of the page to
  * the client. The parts: stage.js (pictures and sound), people.js (lists), own_media.js (camera and microphone), chat.js,
- * likes.js, gifts.js, seat_requests.js (seats that are applied for and offered), host_tools.js (what hosts may do).
+ * likes.js, gifts.js, seat_requests.js (seats that are applied for and offered), host_tools.js (what hosts may do),
+ * co_hosts.js and battle_desk.js (what hosts do with other rooms), battle_bar.js (what everybody sees of it), layout.js.
  */
 
+import { BattleBar } from './battle_bar.js';
+import { BattleDesk } from './battle_desk.js';
+import { BeautyPanel } from './beauty_panel.js';
+import { CallCards } from './call_cards.js';
 import { Chat } from './chat.js';
+import { CoHosts } from './co_hosts.js';
+import { startCountdowns } from './countdown.js';
 import { byId, fill, guarded, setToggle, toast, toastError } from './dom.js';
 import { announceLives } from './follow_button.js';
 import { Gifts } from './gifts.js';
 import { HostHeader } from './host_header.js';
 import { HostTools } from './host_tools.js';
 import { signIn } from './identity.js';
+import { Layout } from './layout.js';
 import { Likes } from './likes.js';
 import { LiveClient } from './live_client.js';
 import { closeMenu } from './menu.js';
@@ -35,6 +43,7 @@ const isHosting = new URLSearchParams(location.search).has('host');
 
 const client = new LiveClient();
 const media = new OwnMedia(client, showOwnTrack);
+const beauty = new BeautyPanel();
 const names = new Names();
 const tools = new HostTools(client, confirmed);
 const profiles = new ProfileDialog(client, (profile) => hostHeader.changed(profile));
@@ -43,6 +52,12 @@ const audience = new AudienceList(client, (member) => [profiles.menuItem(member.
 const requests = new SeatRequests(client, names, givenSeat);
 const gifts = new Gifts(client);
 const likes = new Likes(client);
+const cards = new CallCards();
+const coHosts = new CoHosts(client, cards, confirmed);
+const battles = new BattleDesk(client, cards, confirmed);
+const battleBar = new BattleBar((standings) => stage.showStandings(standings));
+const layout = new Layout(client, roomId, (chosen) => stage?.setLayout(chosen));
+const stopCountdowns = startCountdowns(() => client.now());
 const chat = new Chat((text) => client.sendText(text), (id) => gifts.nameOf(id));
 let stage = null;
 let wantsVideo = true;
@@ -60,6 +75,9 @@ async function start() {
     if (client.hasFeature('follow')) announceLives(client);
     // A size that is told too late, after the picture or the connection is gone, is of no interest.
     stage = new Stage(client.userid, (id, width, height) => client.showAt(id, width, height).catch(() => {}));
+    layout.show();
+    beauty.show(client.edition.features, (levels) => media.beautify(levels));
+    media.beautify(beauty.levels);
     await (isHosting ? host(name) : client.enterRoom(roomId));
     byId('controls').hidden = false;
     byId('live-badge').hidden = false;
@@ -90,6 +108,8 @@ async function catchUp() {
     quietly(client.recentMessages().then(({ messages }) => hear(messages))),
     quietly(client.statistic().then((figures) => likes.setTotal(figures.total_likes_received))),
     quietly(requests.refresh()),
+    quietly(coHosts.refresh().then(showAlliances)),
+    quietly(layout.refresh()),
   ]);
 }
 
@@ -129,6 +149,19 @@ function listen() {
   on('room.member_entered', ({ member }) => names.learn([member]));
   on('room.admins', showAdmins);
   on('room.member_muted', showMuted);
+  const onAlliance = (event, listener) => on(event, (detail) => {
+    listener(detail);
+    showAlliances();
+  });
+  onAlliance('link.requested', (request) => coHosts.requested(request));
+  onAlliance('link.request_ended', (request) => coHosts.ended(request));
+  for (const event of ['link.changed', 'link.ended']) on(event, (changed) => coHosts.changed(changed));
+  on('battle.answered', (answer) => battles.answered(client.room, answer));
+  on('battle.ended', (ended) => {
+    battles.ended(ended);
+    battleBar.ended(ended);
+  });
+  on('room.metadata_changed', ({ changed }) => layout.changed(changed));
   on('barrage.messages', ({ messages }) => {
     hear(messages);
     gifts.show(messages);
@@ -150,6 +183,8 @@ function showRoom(room) {
   names.learn(room.seats);
   stage.show(room);
   hostHeader.show(room);
+  battleBar.show(room);
+  showAlliances();
   byId('room-notice').textContent = room.notice ?? '';
   byId('room-notice').hidden = !room.notice;
   chat.setForHosts(Boolean(room.message_disabled) && !client.isHost);
@@ -163,6 +198,13 @@ function seatItems(seat) {
   return [...(seat.userid === null ? [] : [profiles.menuItem(seat.userid)]), ...tools.seatItems(seat)];
 }
 
+/** What waits for this host's answer, and its panel. */
+function showAlliances() {
+  coHosts.draw();
+  battles.draw();
+  cards.keep(new Set([...coHosts.cards, ...battles.cards]));
+}
+
 function hear(messages) {
   names.learn(messages);
   chat.add(messages);
@@ -172,6 +214,7 @@ function showAdmins({ admins, userid }) {
   if (userid !== client.userid) return;
   toast(say(admins.includes(userid) ? 'you_are_admin' : 'you_are_no_admin'));
   quietly(requests.refresh());
+  quietly(coHosts.refresh().then(showAlliances));
 }
 
 function showMuted(mute) {
@@ -344,7 +387,8 @@ function end(title, reason, { canRetry = false } = {}) {
   media.stop();
   client.close();
   stage?.clear();
-  for (const part of [chat, likes, gifts, requests]) part.stop();
+  for (const part of [chat, likes, gifts, requests, coHosts, battleBar]) part.stop();
+  stopCountdowns();
   closeMenu();
   byId('toasts').replaceChildren();
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close('no');

@@ -5,6 +5,8 @@
  * A Room here is the protocol's object (signaling/README.md, "Objects"), kept up to date.
  */
 
+import { allianceChanges } from './alliance_state.js';
+
 /**
  * @param {object} room
  * @param {string} method  the notification's name; unknown ones change nothing
@@ -71,4 +73,5 @@ const changes = {
   'publication.blocked': (room, params) => withBlocked(room, params.publication_id, true),
   'publication.unblocked': (room, params) => withBlocked(room, params.publication_id, false),
   'media.speakers': (room, params) => ({ ...room, speakers: params.userids }),
+  ...allianceChanges,
 };

@@ -1,5 +1,6 @@
 /**
- * The stage: one tile for everyone on a seat, one for each shared screen, and the sound of all of them.
+ * The stage: one tile for everyone on a seat and for the owners of linked rooms, one for each shared screen, and the
+ * sound of all of them. Which tiles there are is tiles.js's affair.
  *
  * It only shows: what it gets are the Room, the streams and one's own camera track. Sound plays in separate audio
  * elements and the pictures are muted, so that a browser's autoplay rules can hold back the sound but never the picture.
@@ -7,33 +8,8 @@
 
 import { avatar, byId, element, label } from './dom.js';
 import { icon } from './icons.js';
+import { layoutOf, tilesOf } from './tiles.js';
 import { say } from './words.js';
-
-/** What one tile shows. `key` is the user id, or `userid/screen` for a shared screen. */
-function tilesOf(room) {
-  const seated = room.seats.filter((seat) => seat.userid !== null);
-  const known = new Set(seated.map((seat) => seat.userid));
-  const pictures = room.publications.filter((publication) => publication.kind === 'video');
-  // Someone may publish without a seat, such as a stream pushed in by OBS.
-  const others = pictures.filter(({ userid, source }) => source !== 'screen' && !known.has(userid));
-  const screens = pictures.filter(({ source }) => source === 'screen');
-  const nameOf = (userid) => seated.find((seat) => seat.userid === userid)?.name || userid;
-  return [
-    ...screens.map(({ userid }) => screenTile(userid, nameOf(userid))),
-    ...seated.map((seat) => cameraTile(seat.userid, seat.name || seat.userid, seat.connected, {
-      audio: Boolean(seat.audio_locked), video: Boolean(seat.video_locked) })),
-    ...others.map(({ userid }) => cameraTile(userid, userid, true)),
-  ];
-}
-
-function screenTile(userid, name) {
-  return { key: `${userid}/screen`, userid, source: 'screen', name: say('screen_of', { name }), connected: true };
-}
-
-/** `closed`: what the hosts let nobody hear or see from that seat. */
-function cameraTile(userid, name, connected, closed = { audio: false, video: false }) {
-  return { key: userid, userid, source: 'camera', name, connected, closed };
-}
 
 /** Draws connection quality as four bars. */
 export function drawBars(place, score) {
@@ -54,6 +30,9 @@ export class Stage {
   #self;
   #ownTrack = null;
   #room = null;
+  #chosen = 'grid';
+  #large = null;
+  #standings = new Map();
   #paused = new Set();
   #told = new Map();
   #settling = null;
@@ -74,18 +53,26 @@ export class Stage {
   /** Shows the room as it is now. */
   show(room) {
     this.#room = room;
-    const wanted = tilesOf(room);
-    const keys = new Set(wanted.map((tile) => tile.key));
-    for (const [key, tile] of this.#tiles) {
-      if (keys.has(key)) continue;
-      tile.remove();
-      this.#sizes.unobserve(tile.querySelector('video'));
-      this.#tiles.delete(key);
-    }
+    const layout = layoutOf(room, { chosen: this.#chosen, ownPicture: Boolean(this.#ownTrack?.enabled) });
+    const wanted = tilesOf(room, layout);
+    this.#removeOthers(new Set(wanted.map((tile) => tile.key)));
     for (const facts of wanted) this.#showTile(facts);
-    this.#place.dataset.count = String(Math.min(wanted.length, 10));
-    this.#place.toggleAttribute('data-screen', wanted.some((tile) => tile.source === 'screen'));
+    this.#putInOrder(wanted);
+    this.#lay(wanted, layout);
     byId('stage-empty').hidden = wanted.length > 0;
+  }
+
+  /** Which layout pictures have from now on. @param {'grid'|'float'} layout */
+  setLayout(layout) {
+    this.#chosen = layout;
+    if (this.#room) this.show(this.#room);
+  }
+
+  /** Marks the owners of the rooms in a battle. @param {object[]} standings  battle_bar.js has them; empty: no battle */
+  showStandings(standings) {
+    const isWon = standings.filter(({ hasWon }) => hasWon).length === 1;
+    this.#standings = new Map(standings.map(({ room_id: id, hasWon }, side) => [id, { side, hasWon: hasWon && isWon }]));
+    if (this.#room) this.show(this.#room);
   }
 
   /** Takes in what `stream-added` brought. */
@@ -140,6 +127,47 @@ export class Stage {
     byId('tap-to-hear').hidden = true;
   }
 
+  #removeOthers(keys) {
+    for (const [key, tile] of this.#tiles) {
+      if (keys.has(key)) continue;
+      tile.remove();
+      this.#sizes.unobserve(tile.querySelector('video'));
+      this.#tiles.delete(key);
+    }
+  }
+
+  /** A tile that is moved within the page goes on playing; those that are right are not touched. */
+  #putInOrder(wanted) {
+    let next = this.#place.firstElementChild;
+    for (const { key } of wanted) {
+      const tile = this.#tiles.get(key);
+      if (tile === next) next = next.nextElementSibling;
+      else this.#place.insertBefore(tile, next);
+    }
+  }
+
+  /** One tile is the large one where the layout has such: the one that was chosen, else the first. */
+  #lay(wanted, layout) {
+    const large = wanted.find(({ key }) => key === this.#large) ?? wanted[0];
+    const isFloat = layout === 'float' && wanted.length > 1;
+    for (const [key, tile] of this.#tiles) {
+      const isLarge = isFloat && key === large.key;
+      tile.toggleAttribute('data-large', isLarge);
+      tile.querySelector('.tile-enlarge').hidden = !isFloat || isLarge;
+    }
+    this.#place.dataset.layout = layout;
+    this.#place.dataset.count = String(Math.min(wanted.length, 10));
+    this.#place.style.setProperty('--small', String(Math.max(4, wanted.length - 1)));
+    this.#place.toggleAttribute('data-screen', wanted.some((tile) => tile.source === 'screen'));
+    byId('layout').hidden = layout === 'voice' || wanted.length < 2;
+  }
+
+  #enlarge(key) {
+    this.#large = key;
+    this.show(this.#room);
+    this.#tiles.get(key)?.focus();
+  }
+
   #showTile(facts) {
     const tile = this.#tiles.get(facts.key) ?? this.#makeTile(facts);
     const isOwn = facts.userid === this.#self;
@@ -148,7 +176,12 @@ export class Stage {
     const isClosed = facts.source === 'camera' && facts.closed.video;
     const isDark = isClosed || published?.muted || (isOwn ? !track?.enabled : published?.blocked);
     setPicture(tile, track, !track || Boolean(isDark));
-    tile.querySelector('.tile-name').textContent = isOwn ? say('you', { name: facts.name }) : facts.name;
+    const name = isOwn ? say('you', { name: facts.name }) : facts.name;
+    setText(tile.querySelector('.tile-name'), name);
+    setText(tile.querySelector('.tile-room'), facts.roomName);
+    tile.querySelector('.tile-room').hidden = facts.roomName === '';
+    label(tile.querySelector('.tile-enlarge'), say('enlarge', { name }));
+    this.#showStanding(tile, facts);
     tile.querySelector('.tile-muted').hidden = !this.#isSilent(facts);
     tile.querySelector('.tile-blocked').hidden = !published?.blocked;
     tile.querySelector('.tile-slow').hidden = isDark || !this.#paused.has(published?.publication_id);
@@ -157,14 +190,28 @@ export class Stage {
     tile.querySelector('.tile-owner').hidden = facts.userid !== this.#room.owner || facts.source !== 'camera';
   }
 
-  #makeTile({ key, userid, source, name }) {
+  /** The owner of each room in a battle bears its colour, and the winner's sign. */
+  #showStanding(tile, facts) {
+    const isOwner = facts.source === 'camera' && (facts.roomName !== '' || facts.userid === this.#room.owner);
+    const standing = isOwner ? this.#standings.get(facts.room_id) : undefined;
+    if (standing) tile.dataset.side = String(standing.side);
+    else delete tile.dataset.side;
+    tile.querySelector('.tile-result').hidden = !standing?.hasWon;
+  }
+
+  #makeTile(facts) {
+    const { key, userid, source, name, room_id } = facts;
     const isOwn = userid === this.#self;
     const kind = isOwn ? 'own' : 'remote';
     const video = element('video', { playsinline: '', autoplay: '', class: kind, data: { userid, source } });
     video.muted = true;
-    const tile = element('figure', { class: 'tile', data: { userid, source } }, [
-      avatar(userid, name),
+    const data = userid === null ? { source: 'vacant' } : { userid, source, room: room_id };
+    const enlarge = element('button', { class: 'tile-enlarge', type: 'button', hidden: '' });
+    enlarge.addEventListener('click', () => this.#enlarge(key));
+    const tile = element('figure', { class: 'tile', data, tabindex: '-1' }, [
+      userid === null ? vacantPlace(facts) : avatar(userid, name),
       video,
+      element('span', { class: 'tile-result', text: say('battle_is_winner'), hidden: '' }),
       element('span', { class: 'bars', role: 'img', hidden: '' }),
       element('span', { class: 'tile-blocked', icon: 'pause', text: say('blocked_picture'), hidden: '' }),
       element('span', { class: 'tile-slow', icon: 'pause', text: say('slow_picture'), hidden: '' }),
@@ -173,8 +220,11 @@ export class Stage {
         labelled('mic-off', 'tile-muted', say('muted')),
         element('span', { class: 'tile-name' }),
         element('span', { class: 'tile-owner', text: say('owner') }),
+        element('span', { class: 'tile-room', hidden: '' }),
       ]),
+      enlarge,
     ]);
+    if (userid === null) tile.setAttribute('aria-hidden', 'true');
     this.#tiles.set(key, tile);
     this.#place.append(tile);
     if (!isOwn) this.#sizes.observe(video);
@@ -207,7 +257,7 @@ export class Stage {
   }
 
   #isSilent(facts) {
-    if (facts.source !== 'camera') return false;
+    if (facts.source !== 'camera' || facts.userid === null) return false;
     if (facts.closed.audio) return true;
     const microphone = this.#publicationOf(facts, 'microphone');
     return !microphone || microphone.muted;
@@ -241,6 +291,16 @@ function setPicture(tile, track, isHidden) {
   video.hidden = isHidden;
   if (video.srcObject?.getTracks()[0] === (track ?? undefined)) return;
   video.srcObject = track ? new MediaStream([track]) : null;
+}
+
+/** Only what is different: the room changes with every word that is spoken. */
+function setText(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
+/** A free place where only voices are; whoever wants it finds it in the list of seats. */
+function vacantPlace({ name, isLocked }) {
+  return element('span', { class: 'avatar free', ...(isLocked ? { icon: 'lock' } : { text: name }) });
 }
 
 function labelled(name, className, text) {

@@ -261,6 +261,72 @@ const en = {
   coins: '{count} coins',
   gift_count: 'How many',
   gift_send: 'Give',
+
+  // The stage.
+  layout_float: 'One large picture',
+  enlarge: 'Show {name} large',
+  move_seat: 'Move to another seat…',
+  seat_number: 'Seat {number}',
+  swap_with: 'Seat {number}: swap with {name}',
+
+  // Rooms that are connected.
+  alliances: 'Connect',
+  alliances_title: 'Connect rooms',
+  alliance_calls: 'Requests of other rooms',
+  linked_rooms: 'Connected',
+  this_room: '{name} (this room)',
+  exit_link: 'Leave the connection',
+  exit_link_question: 'Leave the connected rooms?',
+  exit_link_explained: 'You no longer see and hear each other. A battle goes on without you.',
+  candidates: 'Live rooms',
+  no_candidates: 'No other room is live now.',
+  refresh: 'Look again',
+  ask_link: 'Connect',
+  ask_link_name: 'Connect with {name}',
+  cancel_link_name: 'Cancel the request to {name}',
+  link_asked: '{name} wants to connect “{room}” with your room.',
+  link_rejected: '“{name}” does not want to be connected now.',
+  link_timeout: '“{name}” has not answered.',
+  link_joined: '“{name}” is connected now.',
+  link_left: '“{name}” is no longer connected.',
+  link_over: 'Your room is no longer connected.',
+
+  // Battles.
+  battle: 'Battle',
+  pk: 'PK',
+  battle_heading: 'Battle (PK)',
+  battle_duration: 'How long',
+  battle_with: 'Against',
+  battle_asks: 'Ask the other hosts first',
+  battle_start: 'Start the battle',
+  battle_cancel: 'Call it off',
+  battle_exit: 'Give up',
+  battle_exit_question: 'Give up this battle?',
+  battle_exit_explained: 'Your room can no longer win. The rooms stay connected.',
+  battle_is_waiting: 'Waiting for answers…',
+  battle_is_running: 'The battle is on.',
+  battle_is_punishment: 'The battle is decided.',
+  battle_needs_room: 'Choose at least one room.',
+  battle_passed_over: '“{name}” cannot join the battle now.',
+  battle_asked: '{name} calls your room to a battle of {count} against “{room}”.',
+  battle_rejected: '“{name}” does not want a battle now.',
+  battle_timeout: '“{name}” has not answered the call.',
+  battle_nobody_joined: 'Nobody has joined the battle.',
+  battle_cancelled: 'The battle was called off.',
+  battle_score: '{name}: {count}',
+  battle_won: 'Victory',
+  battle_lost: 'Defeat',
+  battle_draw: 'Draw',
+  battle_winner: '“{name}” wins',
+  battle_draw_of: 'Equal: {names}',
+  battle_is_winner: 'Winner',
+  punishment: 'Result',
+
+  // The picture of one's own.
+  beauty: 'Beauty',
+  beauty_smooth: 'Smooth',
+  beauty_whiteness: 'Bright',
+  beauty_ruddy: 'Rosy',
 };
 
 const zh = {
@@ -507,6 +573,68 @@ const zh = {
   coins: '{count} 金币',
   gift_count: '数量',
   gift_send: '赠送',
+
+  layout_float: '突出一个画面',
+  enlarge: '放大{name}',
+  move_seat: '换麦位…',
+  seat_number: '{number} 号麦位',
+  swap_with: '{number} 号麦位：与{name}互换',
+
+  alliances: '连线',
+  alliances_title: '主播连线',
+  alliance_calls: '其他直播间的请求',
+  linked_rooms: '已连线',
+  this_room: '{name}（本直播间）',
+  exit_link: '断开连线',
+  exit_link_question: '要断开连线吗？',
+  exit_link_explained: '你们将不再看到和听到彼此，PK 会在没有你的情况下继续。',
+  candidates: '正在直播',
+  no_candidates: '现在没有其他直播间。',
+  refresh: '刷新',
+  ask_link: '连线',
+  ask_link_name: '与{name}连线',
+  cancel_link_name: '取消对{name}的连线请求',
+  link_asked: '{name}邀请你与“{room}”连线。',
+  link_rejected: '“{name}”暂时不想连线。',
+  link_timeout: '“{name}”没有回应。',
+  link_joined: '“{name}”已连线。',
+  link_left: '“{name}”已断开连线。',
+  link_over: '你的直播间已断开连线。',
+
+  battle: 'PK 对战',
+  pk: 'PK',
+  battle_heading: 'PK 对战',
+  battle_duration: '时长',
+  battle_with: '对手',
+  battle_asks: '先征得对方同意',
+  battle_start: '开始 PK',
+  battle_cancel: '取消 PK',
+  battle_exit: '退出 PK',
+  battle_exit_question: '要退出 PK 吗？',
+  battle_exit_explained: '你的直播间将无法获胜，连线不会断开。',
+  battle_is_waiting: '等待对方回应…',
+  battle_is_running: 'PK 进行中。',
+  battle_is_punishment: 'PK 已分出结果。',
+  battle_needs_room: '请至少选择一个直播间。',
+  battle_passed_over: '“{name}”现在无法参加 PK。',
+  battle_asked: '{name}邀请你与“{room}”进行 {count} PK。',
+  battle_rejected: '“{name}”暂时不想 PK。',
+  battle_timeout: '“{name}”没有回应 PK 邀请。',
+  battle_nobody_joined: '没有人加入 PK。',
+  battle_cancelled: 'PK 已取消。',
+  battle_score: '{name}：{count}',
+  battle_won: '胜利',
+  battle_lost: '失败',
+  battle_draw: '平局',
+  battle_winner: '“{name}”获胜',
+  battle_draw_of: '平分：{names}',
+  battle_is_winner: '胜者',
+  punishment: '结果',
+
+  beauty: '美颜',
+  beauty_smooth: '磨皮',
+  beauty_whiteness: '美白',
+  beauty_ruddy: '红润',
 };
 
 /** Refusals of the server by name, in languages other than its own. */
@@ -526,7 +654,9 @@ const refusals = { zh: {
     needs_application: '这个房间上麦需要申请。',
     rooms_limit: '直播间数量已达上限。',
     banned: '你被封禁了，暂时不能进入。',
+    banned_for: '你被封禁了：{span}内不能进入。',
     muted: '你暂时不能在这里发言。',
+    muted_for: '你被禁言了：{span}内不能发言。',
     too_many_admins: '管理员人数已达上限。',
     audience_full: '观众人数已达上限。',
     already_queued: '你已经申请过了。',
@@ -543,6 +673,19 @@ const refusals = { zh: {
     no_such_gift: '没有这个礼物。',
     too_many_previews: '同时预览的直播间太多了。',
     previews_full: '预览这个直播间的人太多了，请直接进入。',
+    not_connected: '没有和该直播间连线。',
+    already_connected: '已经连线了。',
+    request_pending: '已有一个未完成的连线请求。',
+    connecting_elsewhere: '对方正在与其他直播间连线。',
+    too_many_rooms: '连线的直播间数量已达上限。',
+    no_such_battle: '没有这场 PK，或已结束。',
+    no_room_for_battle: '没有可以参加 PK 的直播间。',
+    not_in_battle: '不在这场 PK 中。',
+    in_other_battle: '对方正在另一场 PK 中。',
+    battle_pending: '已有一场等待回应的 PK。',
+    battle_running: 'PK 正在进行。',
+    battle_not_started: 'PK 还没有开始。',
+    battle_ended: 'PK 已结束。',
 } };
 
 const tables = { en, zh };
@@ -576,10 +719,20 @@ export function sayOr(key, otherwise) {
  * The sentence of a refusal in the language in use.
  * @param {string} name  the error's stable word
  * @param {string} sentence  the server's own
+ * @param {{seconds?: number}} [data]  with `seconds`, it says how long
  * @returns {string}
  */
-export function sayRefusal(name, sentence) {
-  return refusals[language]?.[name] ?? sentence;
+export function sayRefusal(name, sentence, { seconds } = {}) {
+  const known = refusals[language] ?? {};
+  if (seconds > 0 && `${name}_for` in known) return known[`${name}_for`].replace('{span}', spanInWords(seconds));
+  return known[name] ?? sentence;
+}
+
+/** A span of time in words: in minutes from two minutes up, in hours from two hours up. */
+export function spanInWords(seconds) {
+  if (seconds < 120) return say('seconds', { count: Math.ceil(seconds) });
+  if (seconds < 7200) return say('minutes', { count: Math.ceil(seconds / 60) });
+  return say('hours', { count: Math.ceil(seconds / 3600) });
 }
 
 /** A number that is short enough for a button: 999, 1.2K, 3.4M; 1.2万. */

@@ -68,10 +68,12 @@ async def test_who_is_muted_or_too_fast_is_told(pair: tuple[Member, Member]) -> 
     told = await told_by(anna, "barrage.send", text="hello")
     assert (told.code, told.name) == (100017, "muted")
     assert "10 min" in str(told)
+    assert 590 < told.data["seconds"] <= 600
     await olga.call("room.mute", userid="anna", seconds=0)
     await anna.call("barrage.send", text="hello")
     await olga.call("room.update", message_disabled=True)
-    assert (await told_by(anna, "barrage.send", text="hello")).code == 100017
+    told = await told_by(anna, "barrage.send", text="hello")
+    assert (told.code, told.data) == (100017, {"name": "muted"})
     for number in range(10):
         await olga.call("barrage.send", text=f"{number}")
     assert (await told_by(olga, "barrage.send", text="more")).code == 100012

@@ -13,9 +13,11 @@ pytestmark = pytest.mark.slow
 MARKUP = """async () => {
   const text = await (await fetch('/web/room.html')).text();
   document.body.replaceWith(new DOMParser().parseFromString(text, 'text/html').body);
-  const style = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: '/web/style.css' });
-  document.head.append(style);
-  await new Promise((resolve) => { style.onload = resolve; });
+  for (const sheet of ['style', 'stage', 'battle']) {
+    const style = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: `/web/${sheet}.css` });
+    document.head.append(style);
+    await new Promise((resolve) => { style.onload = resolve; });
+  }
   (await import('/web/dom.js')).fill();
 }"""
 
@@ -102,6 +104,29 @@ async def test_a_refused_line_comes_back_with_the_reason(page: Page) -> None:
     assert await page.evaluate("window.sent") == ["hello again"]
 
 
+async def test_who_was_muted_before_reads_for_how_long(page: Page) -> None:
+    await page.evaluate(CHAT)
+    error = "Object.assign(new Error('No.'), {name: 'muted', data: {name: 'muted', seconds: 599}})"
+    await page.evaluate(f"window.refusal = {error}")
+    await page.fill("#chat-text", "hello")
+    await page.press("#chat-text", "Enter")
+    await page.wait_for_selector("#chat-text:disabled")
+    assert await page.inner_text("#chat-refusal") == "A host has muted you: you cannot write for 10 min."
+
+
+async def test_a_refusal_says_in_chinese_for_how_long(page: Page) -> None:
+    assert page.context.browser is not None
+    chinese = await page.context.browser.new_page(locale="zh-CN")
+    await chinese.route("**/*", serve)
+    await chinese.goto(f"{ORIGIN}/")
+    sentences = await chinese.evaluate("""async () => {
+      const { LiveError } = await import('/web/errors.js');
+      const muted = (data) => LiveError.fromServer({ code: 100017, message: 'No.', data: { name: 'muted', ...data } });
+      return [muted({ seconds: 600 }).message, muted({}).message];
+    }""")
+    assert sentences == ["你被禁言了：10 分钟内不能发言。", "你暂时不能在这里发言。"]
+
+
 async def test_the_counter_counts_bytes_near_the_limit(page: Page) -> None:
     await page.evaluate(CHAT)
     await page.fill("#chat-text", "x" * 700)
@@ -181,7 +206,7 @@ async def test_gifts_are_hidden_without_a_catalogue_and_shown_one_after_the_othe
     [
         ("['', 'https://a/b.png', '/web/icon.svg', 'http://a/b.png', 'data:image/png,x', 'javascript:1']"
          ".map((await import('/web/dom.js')).isPicture)", [False, True, True, False, False, False]),
-        ("[119, 600, 3600, 86400].map((await import('/web/chat.js')).spanInWords)",
+        ("[119, 600, 3600, 86400].map((await import('/web/words.js')).spanInWords)",
          ["119 s", "10 min", "60 min", "24 h"]),
         ("(await import('/web/chat.js')).readGift('no JSON').count", 1),
         ("(await import('/web/waterfall.js')).stacked([30, 10, 10, 5], 2, 5).map(({column, top}) => [column, top])",

@@ -13,7 +13,10 @@ PAGES = sorted(WEB.glob("*.html"))
 MODULES = sorted(WEB.glob("*.js"))
 
 # Keys that are put together at run time, such as `error_${name}`.
-MADE_KEYS = re.compile(r"^(error|grade|tier|ended|kicked|sign_in|category)_|^(hours|minutes|seconds)$|^unnamed_")
+MADE_KEYS = re.compile(
+    r"^(error|grade|tier|ended|kicked|sign_in|category)_|^(hours|minutes|seconds)$|^unnamed_"
+    r"|^battle_(won|lost|draw|is_\w+)$"
+)
 
 
 def read(paths: list[Path]) -> str:
