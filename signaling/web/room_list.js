@@ -16,7 +16,9 @@ const AHEAD = '600px';
 export class RoomList {
   #cards = new Map();
   #pages = 1;
+  #turn = 0;
   #source = null;
+  #observer = null;
   #list = byId('rooms');
   #more = byId('more-rooms');
   #empty = byId('rooms-empty');
@@ -33,9 +35,9 @@ export class RoomList {
     this.#parts = parts;
     const more = guarded(() => this.#showMore());
     this.#more.addEventListener('click', more);
-    new IntersectionObserver(([entry]) => {
-      if (entry.isIntersecting && !this.#more.hidden) more({ currentTarget: this.#more });
-    }, { rootMargin: `0px 0px ${AHEAD}` }).observe(this.#more);
+    this.#observer = new IntersectionObserver((entries) => {
+      if (entries.at(-1).isIntersecting) more({ currentTarget: this.#more });
+    }, { rootMargin: `0px 0px ${AHEAD}` });
   }
 
   /**
@@ -44,26 +46,35 @@ export class RoomList {
    * @param {string} nothing  what to say when there are none
    */
   async show(fetch, nothing) {
-    this.#source = { fetch, nothing };
+    this.#source = { fetch, nothing, isNew: true };
     this.#pages = 1;
     this.#list.setAttribute('aria-busy', 'true');
-    await this.refresh();
+    try {
+      await this.refresh();
+    } finally {
+      this.#list.removeAttribute('aria-busy');
+    }
   }
 
-  /** Fetches all pages that are shown. What comes after another source was chosen is dropped. */
+  /** Fetches all pages that are shown. What is overtaken by another refresh is dropped. */
   async refresh() {
+    this.#turn += 1;
+    const turn = this.#turn;
     const source = this.#source;
     const rooms = [];
     let cursor = '';
     for (let page = 0; page < this.#pages; page += 1) {
       const answer = await source.fetch({ cursor, count: ROOMS_PER_PAGE });
-      if (source !== this.#source) return;
+      if (turn !== this.#turn) return;
       rooms.push(...answer.rooms);
       cursor = answer.cursor;
       if (!cursor) break;
     }
-    this.#draw(rooms, source.nothing);
+    this.#draw(rooms, source);
     this.#more.hidden = !cursor;
+    // Observed anew, it tells whether it is in reach still.
+    this.#observer.disconnect();
+    if (cursor) this.#observer.observe(this.#more);
   }
 
   /** Milliseconds until the next refresh: the more is shown, the longer. */
@@ -76,14 +87,14 @@ export class RoomList {
     await this.refresh();
   }
 
-  #draw(rooms, nothing) {
+  #draw(rooms, source) {
     const listed = new Map(rooms.map((room) => [room.room_id, room]));
     for (const [id, card] of this.#cards) if (!listed.has(id)) this.#remove(id, card);
     for (const room of listed.values()) updateRoomCard(this.#cards.get(room.room_id) ?? this.#add(room), room);
-    if (!this.#isInUse) this.#sort([...listed.keys()]);
-    this.#empty.textContent = nothing;
+    if (source.isNew || !this.#isInUse) this.#sort([...listed.keys()]);
+    source.isNew = false;
+    this.#empty.textContent = source.nothing;
     this.#empty.hidden = listed.size > 0;
-    this.#list.removeAttribute('aria-busy');
     this.#parts.onChange();
   }
 

@@ -181,6 +181,16 @@ async def test_a_live_is_found_its_host_followed_and_a_profile_changed(
     await expect(bob.page.locator("#host .follow")).to_have_text("Follow")
     assert (await silent["Chess"].call("profile.get"))["followers"] == 0
 
+    # Where many watch, one of them is found by name.
+    for number in range(9):
+        member = silent[f"watcher {number}"] = Member(node, f"watcher-{number}")
+        await member.connect()
+        await member.call("room.enter", room_id="again")
+    await bob.page.fill("#audience-search", "cher-7")
+    await expect(bob.page.locator("#audience li")).to_have_count(1)
+    await bob.page.fill("#audience-search", "nobody")
+    await expect(bob.page.locator("#audience-empty")).to_have_text("Nobody here by that name.")
+
 
 async def test_what_the_edition_does_not_have_is_not_shown(
     node: NodeProcess, chromium: Callable[[], Awaitable[Browser]]
