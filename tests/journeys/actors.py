@@ -19,8 +19,8 @@ LAPTOP = (1280, 800) if PICTURES else (1000, 700)
 DESKTOP = (1440, 900) if PICTURES else LAPTOP
 
 # Everybody has a camera whose colour is its own, so that a picture says whose it is. What the page asks for is passed
-# over: small pictures are enough, and three publishers and their viewers share two cores. Nor do they estimate their lines:
-# a browser that gets little of a busy machine takes that for a slow line, and test_layers.py is about those.
+# over: small pictures are enough, and three publishers and their viewers share two cores. Nor do they estimate their
+# lines: a browser that gets little of a busy machine takes that for a slow line, and test_layers.py is about those.
 _CAMERA = """(() => {
   const [name, hue, width, height] = %s;
   localStorage.setItem('tally.name', name);
