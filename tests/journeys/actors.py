@@ -171,4 +171,4 @@ class Actor:
     async def photographed(self, name: str) -> None:
         """Takes a screenshot where such are wanted."""
         if PICTURES:
-            await self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+            await self.page.screenshot(path=Path(PICTURES) / f"{name}.jpg", type="jpeg", quality=85)
