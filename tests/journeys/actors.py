@@ -19,8 +19,8 @@ LAPTOP = (1280, 800) if PICTURES else (1000, 700)
 DESKTOP = (1440, 900) if PICTURES else LAPTOP
 
 # Everybody has a camera whose colour is its own, so that a picture says whose it is. What the page asks for is passed
-# over: small pictures are enough, and three publishers and their viewers share two cores. Nor do they estimate their lines:
-# a browser that gets little of a busy machine takes that for a slow line, and test_layers.py is about those.
+# over: small pictures are enough, and three publishers and their viewers share two cores. Nor do they estimate their
+# lines: a browser that gets little of a busy machine takes that for a slow line, and test_layers.py is about those.
 _CAMERA = """(() => {
   const [name, hue, width, height] = %s;
   localStorage.setItem('tally.name', name);
@@ -142,7 +142,7 @@ class Actor:
         await wait_for(is_that_one, 20, f"{self.name} sees {whose.name} under that name")
 
     async def is_shown(self, whose: Actor) -> None:
-        """Returns once the picture of that one is on the stage here. Of several pictures the server may pause some, when
+        """Returns once the picture of that one is on the stage here. Of several pictures the server may pause some when
         the machine is busy; so only those who receive a single one are asked whether it moves.
         """
         await expect(self.tile(whose).locator("video.remote")).to_be_visible(timeout=20_000)

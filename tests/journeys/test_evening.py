@@ -34,7 +34,7 @@ class Evening:
 
 @pytest.fixture
 def node(nodes: Callable[..., NodeProcess]) -> Iterator[NodeProcess]:
-    """Media goes over TCP: six pages on a busy machine lose datagrams, and the server then takes their lines for slow."""
+    """Media goes over TCP: six pages on a busy machine lose datagrams, and the server takes their lines for slow."""
     process = nodes("--media-over", "tcp")
     yield process
     assert process.stop() == 0
