@@ -52,8 +52,8 @@ _CAMERA = """(() => {
   const openCamera = () => {
     const canvas = Object.assign(document.createElement('canvas'), { width, height });
     const context = canvas.getContext('2d');
-    const painting = setInterval(() => paint(context, performance.now()), 125);
-    const [track] = canvas.captureStream(8).getVideoTracks();
+    const painting = setInterval(() => paint(context, performance.now()), 200);
+    const [track] = canvas.captureStream(5).getVideoTracks();
     const stop = track.stop.bind(track);
     track.stop = () => { clearInterval(painting); stop(); };
     return track;
@@ -141,6 +141,12 @@ class Actor:
 
         await wait_for(is_that_one, 20, f"{self.name} sees {whose.name} under that name")
 
+    async def is_shown(self, whose: Actor) -> None:
+        """Returns once the picture of that one is on the stage here. Of several pictures the server may pause some when
+        the machine is busy; so only those who receive a single one are asked whether it moves.
+        """
+        await expect(self.tile(whose).locator("video.remote")).to_be_visible(timeout=20_000)
+
     async def says(self, text: str) -> None:
         await self.page.fill("#chat-text", text)
         await self.page.press("#chat-text", "Enter")
@@ -165,4 +171,4 @@ class Actor:
     async def photographed(self, name: str) -> None:
         """Takes a screenshot where such are wanted."""
         if PICTURES:
-            await self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+            await self.page.screenshot(path=Path(PICTURES) / f"{name}.jpg", type="jpeg", quality=85)
