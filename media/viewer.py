@@ -73,7 +73,9 @@ class _Slot:
     """There once the viewer agreed."""
     rejected: bool = False
     told: UpTrack | None = None
-    """The layer it was last told of."""
+    """The layer it was last told of, None for a pause."""
+    is_told: bool = False
+    """Whether it was told of any. Who gets the only layer at once needs no telling."""
     carried: _Carried | None = None
     """What it carries, or carried last. An inactive section goes on naming it: else a Chromium (156) makes the stream
     anew when it comes back under the same SSRC, and shows nothing of it, though it decodes every frame."""
@@ -328,7 +330,7 @@ class Viewer:
             self._by_ssrc.pop(publication.ssrc, None)
             self._by_rtx.discard(publication.rtx_ssrc)
             following = down.next_position
-            slot.told = None
+            slot.told, slot.is_told = None, False
             if following is not None and not publication.ended:
                 self._resume_at[publication.id] = following
 
@@ -358,10 +360,10 @@ class Viewer:
             layer = ladder[rung] if rung != PAUSED else None
             if layer is not down.target:
                 publication.aim(down, layer, now, at_once=urgent)
-            if layer is not slot.told:
-                if slot.told is not None or layer is None or len(publication.layers) > 1:
+            if layer is not slot.told or not slot.is_told:
+                if slot.is_told or layer is None or len(publication.layers) > 1:
                     self.on_layer(self, publication, layer)
-                slot.told = layer
+                slot.told, slot.is_told = layer, True
 
     def tick(self, now: float) -> bool:
         """Tries whether more can be sent; called every few ten milliseconds while the budget is limited. False when it

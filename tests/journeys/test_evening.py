@@ -35,7 +35,7 @@ class Evening:
 @pytest.fixture
 def node(nodes: Callable[..., NodeProcess]) -> Iterator[NodeProcess]:
     """Media goes over TCP: six pages on a busy machine lose datagrams, and the server takes their lines for slow."""
-    process = nodes("--media-over", "tcp")
+    process = nodes()
     yield process
     assert process.stop() == 0
     assert " ERROR " not in process.log, process.log
@@ -91,7 +91,7 @@ async def a_guest_applies_sits_and_is_silenced(evening: Evening) -> None:
     await ann.page.get_by_label("Accept Gia").click()
     await ann.sees(gia)
     await gia.sees(ann)
-    await vic.is_shown(gia)
+    await vic.sees(gia)
 
     await ann.chooses("Actions for seat 2", "Turn sound off")
     await expect(vic.tile(gia).locator(".tile-muted")).to_be_visible()
@@ -99,7 +99,6 @@ async def a_guest_applies_sits_and_is_silenced(evening: Evening) -> None:
     await expect(gia.page.locator("#chat-text")).to_be_disabled()
     await expect(gia.page.locator("#chat-refusal")).to_contain_text("cannot write for 10 min")
     await ann.chooses("Actions for seat 2", "Move to another seat…", "Seat 4")
-    await expect(gia.page.get_by_label("Actions for seat 4")).to_have_count(0)
     await expect(ann.page.get_by_label("Actions for seat 4")).to_be_visible()
     await ann.page.click("#room-settings summary")
     await gia.page.click("#take-seat")
@@ -122,7 +121,7 @@ async def two_rooms_are_linked(evening: Evening) -> None:
     await expect(ann.page.locator("#linked-rooms li")).to_have_count(2)
     await ann.photographed("panel")
 
-    await asyncio.gather(ann.sees(ben), ben.sees(ann), vic.is_shown(ben), wim.is_shown(ann))
+    await asyncio.gather(ann.sees(ben), ben.sees(ann), vic.sees(ben), wim.sees(ann))
     await expect(vic.tile(ben).locator(".tile-room")).to_have_text("Ben’s live")
     await expect(wim.tile(ann).locator(".tile-room")).to_have_text("Ann’s live")
 

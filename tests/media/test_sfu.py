@@ -19,13 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from media.drops import Drop
 from media.errors import MediaRefused
-from media.interface import MediaEvent, PeerClosed, PeerConnected, PictureChanged
+from media.forwarding.bandwidth import Bandwidth
+from media.interface import LayerChosen, MediaEvent, PeerClosed, PeerConnected, PictureChanged
 from media.rtp import rtcp
 from media.sfu import Sfu
 from media.transport import gnutls_client
 from media.transport.aiortc_seam import DtlsClient, DtlsServer, NodeCertificate, check_contract
 from media.transport.gnutls_client import GnutlsClient
 from media.transport.peer import CONSENT, HANDSHAKE_TIMEOUT, SILENCE
+from tools.fuzz.stage import answer_to
 from tools.load.peer import ClientPeer
 from tools.load.whip import VIDEO, _offer, _vp8
 
@@ -103,6 +105,31 @@ async def test_viewers_get_a_key_frame_first_and_then_everything_in_order(stage:
     pictures = [event.publication for event in stage.events if isinstance(event, PictureChanged)]
     assert [(picture.width, picture.height) for picture in pictures] == [(1280, 720)]
     assert {fact.pixels for fact in stage.sfu.flow()} == {0, 1280 * 720}
+
+
+async def test_who_gets_no_picture_is_told_so_from_the_beginning_and_when_it_comes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a publication with a single layer."""
+    usable: list[int | None] = [1000]
+    monkeypatch.setattr(Bandwidth, "usable", property(lambda bandwidth: usable[0]))
+    host, video = await stage.publish()
+    host.send_rtp(frame(0, key=True))
+    await until(lambda: any(isinstance(event, PictureChanged) for event in stage.events))
+    viewer = stage.sfu.view()
+    viewer.want([video])
+    made = viewer.offer()
+    assert made is not None
+    viewer.accept(made[0], answer_to(made[1]))
+
+    def told() -> list[bool]:
+        return [event.paused for event in stage.events if isinstance(event, LayerChosen)]
+
+    assert told() == [True]
+    for usable[0] in (None, 1000, None):
+        viewer.wish(video, 1280 * 720)
+        viewer.wish(video, 1280 * 720)
+    assert told() == [True, False, True, False]
 
 
 async def test_when_all_have_left_nothing_is_left(stage: Stage) -> None:
