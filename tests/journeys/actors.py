@@ -141,12 +141,6 @@ class Actor:
 
         await wait_for(is_that_one, 20, f"{self.name} sees {whose.name} under that name")
 
-    async def is_shown(self, whose: Actor) -> None:
-        """Returns once the picture of that one is on the stage here. Of several pictures the server may pause some when
-        the machine is busy; so only those who receive a single one are asked whether it moves.
-        """
-        await expect(self.tile(whose).locator("video.remote")).to_be_visible(timeout=20_000)
-
     async def says(self, text: str) -> None:
         await self.page.fill("#chat-text", text)
         await self.page.press("#chat-text", "Enter")

@@ -6,7 +6,7 @@ Everything is done by the buttons of the page, and read from it. TALLY_PICTURES=
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -30,15 +30,6 @@ class Evening:
     vic: Actor
     wim: Actor
     gia: Actor
-
-
-@pytest.fixture
-def node(nodes: Callable[..., NodeProcess]) -> Iterator[NodeProcess]:
-    """Media goes over TCP: six pages on a busy machine lose datagrams, and the server takes their lines for slow."""
-    process = nodes()
-    yield process
-    assert process.stop() == 0
-    assert " ERROR " not in process.log, process.log
 
 
 @pytest.fixture
