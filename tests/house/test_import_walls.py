@@ -108,3 +108,9 @@ def test_modules_that_call_themselves_pure_touch_no_world() -> None:
                 if target.exists() and target.name not in ("interface.py", "errors.py"):
                     assert target in pure, f"{where}: a pure module imports pure modules only, {name} is not"
     assert seen > 0
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    """Else pytest takes one for the other, as soon as both are collected."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
