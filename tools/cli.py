@@ -259,7 +259,7 @@ def load(url: str | None, whip: str | None, whep: str | None, plot: Path | None,
 
 
 @main.command()
-@click.argument("target", type=click.Choice(["all", "stun", "rtp", "rtcp", "sdp", "trickle"]))
+@click.argument("target", type=click.Choice(["all", "stun", "rtp", "rtcp", "sdp", "trickle", "rtmp"]))
 @click.option("--inputs", default=100_000, show_default=True, type=click.IntRange(1), help="How many for each target.")
 @click.option("--seed", default=1, show_default=True, type=int, help="The same seed gives the same inputs.")
 @click.option(
