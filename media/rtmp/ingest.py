@@ -47,9 +47,12 @@ class SoundJob(Protocol):
 class SoundWorkers(Protocol):
     """Who makes Opus of other sound, elsewhere."""
 
-    def begin(self, codec: str, configuration: bytes, on_packet: Callable[[int, bytes], None]) -> SoundJob:
+    def begin(
+        self, codec: str, configuration: bytes, on_packet: Callable[[int, bytes], None],
+        on_failed: Callable[[str], None],
+    ) -> SoundJob:  # fmt: skip
         """Starts on `codec` (`AAC`, `MP3`). `on_packet` is called with a time in samples of 48 kHz on the stream's
-        clock, and 20 ms of stereo Opus."""
+        clock, and 20 ms of stereo Opus. Raises MediaRefused."""
         ...
 
 
@@ -138,7 +141,7 @@ class Ingest:
         if self._sound_codec is not None and "audio" not in self._feed.by_mid:
             self._feed.add("audio", _OPUS, "microphone")
         if self._sound_codec is not None and self._sound is None and self._workers is not None:
-            self._sound = self._workers.begin(*self._sound_codec, self._pass_sound)
+            self._sound = self._workers.begin(*self._sound_codec, self._pass_sound, self._feed.close)
         if len(self._feed.by_mid) > before:
             self._on_publishing(self._feed)
 

@@ -7,12 +7,15 @@ import secrets
 import shutil
 import ssl
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from media.codecs.pool import CodecPool
 from media.errors import MediaRefused
 from media.interface import (
     Admission,
@@ -70,7 +73,10 @@ class Stage:
         self.gate.set()
         self.sfu = Sfu(listener=self.events.append)
         limits = Limits(connections=12, strangers=8, strangers_per_address=6)
-        self.port = RtmpPort(self.sfu, self.judge, limits=limits, clock=lambda: loop.time() + self.ahead)
+        self.pool = CodecPool()
+        self.port = RtmpPort(
+            self.sfu, self.judge, sound=self.pool, limits=limits, clock=lambda: loop.time() + self.ahead
+        )
         self.number = 0
         self.clients: list[ClientPeer] = []
 
@@ -107,12 +113,15 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     stage = Stage()
     await stage.sfu.start(["127.0.0.1"], 0)
+    await stage.pool.start()
     stage.number = await stage.port.start("127.0.0.1", 0)
     yield stage
     for client in stage.clients:
         await client.close()
     await stage.port.close()
     assert stage.port.statistics()["connections"] == 0
+    assert stage.pool.statistics()["running"] == 0
+    await stage.pool.close()
     await stage.sfu.close()
 
 
@@ -327,6 +336,29 @@ async def test_ffmpeg_pushes_and_is_watched(stage: Stage) -> None:
         await process.wait()
     assert process.returncode == 0
     await until(lambda: isinstance(stage.events[-1], PeerClosed))
+
+
+@needs_ffmpeg
+@pytest.mark.slow
+async def test_sound_and_picture_of_ffmpeg_come_together(stage: Stage) -> None:
+    """Mono AAC of 44.1 kHz becomes Opus; what was captured together has the same time on the clock that both share."""
+    source = ["-f", "lavfi", "-i", "sine=r=44100", "-c:a", "aac", "-ac", "1", "-tune", "zerolatency"]
+    command = ffmpeg(stage.number, *source[4:], seconds=6)
+    command[command.index("-t") : command.index("-t")] = source[:4]
+    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        await until(lambda: stage.told == [[], ["video", "audio"]])
+        headers = await stage.watch()
+        kinds: Callable[[], Counter[int]] = lambda: Counter(head[1] & 0x7F for head in headers)  # noqa: E731
+        await until(lambda: kinds()[111] >= 50 and kinds()[96] >= 30)
+    finally:
+        await process.wait()
+    latest = {head[1] & 0x7F: int.from_bytes(head[4:8], "big") for head in headers}
+    started = 1 << 32  # where StreamClock lets a stream that counts from 0 begin
+    apart = (latest[96] - 90 * started) % (1 << 32) / 90 - (latest[111] - 48 * started) % (1 << 32) / 48
+    assert abs(apart) < 250, "they end together, but for what a worker had in hand"
+    times = [int.from_bytes(head[4:8], "big") for head in headers if head[1] & 0x7F == 111]
+    assert {(later - earlier) % (1 << 32) for earlier, later in pairwise(times)} == {960}
 
 
 @needs_ffmpeg

@@ -1,4 +1,4 @@
-"""Target `rtmp`: what an encoder sends over TCP, from its first byte to the frames of its stream.
+"""Target `rtmp`: what an encoder sends over TCP, from its first byte to the RTP packets of its picture.
 
 The first byte of an input says in its two low bits how far the connection has come before the rest is fed (STAGES), and
 in the others how it is cut into pieces. Each input has a connection of its own, since a refused one has ended.
@@ -12,8 +12,12 @@ from media.rtmp import amf0, messages
 from media.rtmp.amf0 import Value
 from media.rtmp.chunks import ChunkReader, ChunkWriter, Message
 from media.rtmp.errors import RtmpError
+from media.rtmp.flv import Part
 from media.rtmp.handshake import ENTROPY
-from media.rtmp.session import MAX_MESSAGE, PublishAsked, ServerSession
+from media.rtmp.session import MAX_MESSAGE, PublishAsked, ServerSession, Video
+from media.rtmp.tracks import VideoTrack
+from media.rtp.frames import key_frame_of
+from media.rtp.packets import MAX_DATAGRAM, RtpPacket
 from tools.fuzz.mutation import WIDE, Mutator
 from tools.fuzz.target import Target
 
@@ -31,6 +35,7 @@ _ANSWER = 20_000
 """Bytes that may go out for the greeting and one piece, and REPLY for each byte that came."""
 REPLY = 60
 _ENTROPY = bytes(ENTROPY)
+_key_frame_of = key_frame_of("H264")
 _WORDS = (b"connect", b"publish", b"onMetaData", b"@setDataFrame", b"\x00\x00\x09", b"\xff\xff\xff", b"avc1", b"av01")
 
 
@@ -51,9 +56,13 @@ _PRELUDES = [_prelude(stage) for stage in range(4)]
 class _State:
     """Nothing is remembered: each input is a connection."""
 
+    def __init__(self) -> None:
+        self._video = VideoTrack()
+
     def feed(self, data: bytes) -> None:
         first = data[0] if data else 0
         session = ServerSession(_ENTROPY)
+        self._video = VideoTrack()
         self._receive(session, _PRELUDES[first & 3])
         size = max(PIECES[(first >> 2) % len(PIECES)], len(data) // MOST_PIECES)
         try:
@@ -65,10 +74,20 @@ class _State:
         assert 0 <= reader._promised <= 2 * MAX_MESSAGE
         assert sum(len(stream.payload) for stream in reader._streams.values()) <= len(data) + len(GREETING)
 
+    def _look(self, event: Video) -> None:
+        """Its picture as RTP."""
+        if event.tag.part is Part.CONFIGURATION:
+            self._video.configure(event.tag)
+        for packet in self._video.packets(event.time, event.tag):
+            assert 12 < len(packet) <= MAX_DATAGRAM
+            _key_frame_of(RtpPacket(packet).payload)
+
     def _receive(self, session: ServerSession, piece: bytes) -> None:
         for event in session.receive(piece, 1.0):
             if isinstance(event, PublishAsked):
                 session.accept()
+            elif isinstance(event, Video):
+                self._look(event)
         assert len(session.outgoing()) <= _ANSWER + REPLY * len(piece)
 
     def close(self) -> None: ...
