@@ -25,6 +25,8 @@ from aiohttp import web
 
 from billing.interface import AppId
 from billing.service import Billing
+from media.codecs.pool import CodecPool
+from media.rtmp.port import RtmpPort
 from media.sfu import Sfu
 from rooms.gifts import Gift
 from rooms.registry import Rooms
@@ -36,6 +38,8 @@ from signaling.front_door import FrontDoor
 from signaling.health import Health
 from signaling.http_api import HEADERS, HttpApi
 from signaling.identity import Identities
+from signaling.pushing import Pushers
+from signaling.rtmp import RtmpDoor
 from signaling.settings import Settings
 from signaling.stays import Stay, Stays
 from signaling.usage import UsageMeter
@@ -61,6 +65,8 @@ class Node:
 
     url: str
     demo_app: AppId | None
+    rtmp_url: str | None
+    """The server that encoders push to, if any can."""
 
 
 @asynccontextmanager
@@ -84,7 +90,7 @@ async def node(
         conductor = Conductor(
             stays,
             billing,
-            lost=lambda stay: tasks(whip.end_lost(stay)),
+            lost=lambda stay: tasks(_end_lost(stay, whip, door)),
             settle=lambda stay: meter.finish(stay, wall=wall(), monotonic=monotonic()),
         )
         sfu = Sfu(
@@ -105,7 +111,11 @@ async def node(
         identities = Identities(billing, clock=wall)
         calls = Calls(rooms, billing, billing, identities, stays, conductor)
         sockets = Sockets(calls, rooms, conductor, requests_per_second=settings.requests_per_second, clock=monotonic)
-        whip = Whip(rooms, billing, identities, stays, conductor)
+        pushers = Pushers(rooms, stays, conductor)
+        whip = Whip(rooms, billing, identities, stays, conductor, pushers)
+        door = RtmpDoor(billing, identities, pushers, conductor)
+        sound = CodecPool(bitrate=1000 * settings.sound_kbps, clock=monotonic)
+        rtmp = RtmpPort(sfu, door.judge, sound=sound, clock=monotonic)
         api = HttpApi(
             billing, identities,
             operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall, admins=settings.admins,
@@ -115,10 +125,13 @@ async def node(
             {
                 "media": sfu.statistics,
                 "overload": sfu.given_up,
+                "rtmp": rtmp.statistics,
+                "codecs": sound.statistics,
                 "rooms": rooms.statistics,
                 "billing": billing.statistics,
                 "signaling": lambda: (
-                    {"connections": conductor.outlets, "http_sessions": whip.sessions} | dict(stays.statistics())
+                    {"connections": conductor.outlets, "http_sessions": whip.sessions, "rtmp_sessions": door.sessions}
+                    | dict(stays.statistics())
                 ),
             },
             lambda: ((drop.name.lower(), count) for drop, count in sfu.drops),
@@ -141,14 +154,21 @@ async def node(
         http = runner.server
         assert http is not None, "the runner is set up"
         for sock in listening:
-            door = await asyncio.get_running_loop().create_server(lambda: FrontDoor(http, sfu.stream), sock=sock)
-            stack.callback(door.close)
+            front = await asyncio.get_running_loop().create_server(lambda: FrontDoor(http, sfu.stream), sock=sock)
+            stack.callback(front.close)
+        rtmp_url = None
+        if settings.rtmp_port is not None:
+            stack.push_async_callback(sound.close)
+            await sound.start()
+            stack.push_async_callback(rtmp.close)
+            number = await rtmp.start(settings.host, settings.rtmp_port)
+            rtmp_url = url(settings.host, number).replace("http", "rtmp", 1) + "push"
 
         tasks(conductor.make_offers())
         tasks(_every_second(rooms.tick, "rooms"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
-        yield Node(url(settings.host, port), demo_app)
+        yield Node(url(settings.host, port), demo_app, rtmp_url)
 
 
 def run(settings: Settings) -> None:
@@ -164,6 +184,8 @@ async def _serve(settings: Settings) -> None:
     async with node(settings) as running:
         _calm_collector()
         print(f"Tally is at {running.url}", flush=True)  # noqa: T201
+        if running.rtmp_url is not None:
+            print(f"Encoders push to {running.rtmp_url}", flush=True)  # noqa: T201
         logger.info("data=%s demo_app=%s", settings.data_dir, running.demo_app)
         await stop.wait()
         logger.info("stopping")
@@ -213,6 +235,12 @@ def _application(sockets: Sockets, whip: Whip, api: HttpApi, office: BackOffice,
     application.on_response_prepare.append(add_headers)
     application.on_shutdown.append(say_goodbye)
     return application
+
+
+async def _end_lost(stay: Stay, *doors: Whip | RtmpDoor) -> None:
+    """The media of a member who only pushes is gone; the door that it came by knows it."""
+    for door in doors:
+        await door.end_lost(stay)
 
 
 # What runs beside

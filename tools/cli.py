@@ -111,6 +111,23 @@ def _sending(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Who may use the back office (/v4) of any app, by its own UserSig; separated by commas.",
 )
 @click.option(
+    "--rtmp-port",
+    default=None,
+    envvar="TALLY_RTMP_PORT",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Let encoders push to rtmp://HOST:N/push; 1935 is usual. Without it they cannot.",
+)
+@click.option(
+    "--sound-kbps",
+    default=128,
+    show_default=True,
+    envvar="TALLY_SOUND_KBPS",
+    type=click.IntRange(16, 510),
+    metavar="N",
+    help="Kilobits per second of the sound that is converted for browsers.",
+)
+@click.option(
     "--loudest",
     default=0,
     show_default=True,
@@ -137,6 +154,8 @@ def serve(
     segment_offload: bool,
     media_over: str,
     admins: str,
+    rtmp_port: int | None,
+    sound_kbps: int,
     loudest: int,
     log_level: str,
 ) -> None:
@@ -156,6 +175,8 @@ def serve(
                 segment_offload=segment_offload,
                 media_over=media_over,
                 admins=tuple(filter(None, map(str.strip, admins.split(",")))),
+                rtmp_port=rtmp_port,
+                sound_kbps=sound_kbps,
                 loudest=loudest,
             )
         )
