@@ -239,8 +239,10 @@ class Admission:
     group: str
     """As for `Sfu.publish`."""
     on_publishing: Callable[[Publishing], None]
-    """Called at once, when nothing is published yet, and again when it has other publications than before. PeerClosed
-    tells the end, however soon it comes; closing it ends the encoder's connection with the reason."""
+    """Called at once, when nothing is published yet, and again when it has other publications than before. Closing it
+    ends the encoder's connection with the reason."""
+    on_ended: Callable[[bool], None]
+    """Called once, after that, when the encoder is gone, however soon: whether it stopped by itself."""
 
 
 @dataclass(frozen=True, slots=True)

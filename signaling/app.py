@@ -90,7 +90,7 @@ async def node(
         conductor = Conductor(
             stays,
             billing,
-            lost=lambda stay: tasks(_end_lost(stay, whip, door)),
+            lost=lambda stay: tasks(whip.end_lost(stay)),
             settle=lambda stay: meter.finish(stay, wall=wall(), monotonic=monotonic()),
         )
         sfu = Sfu(
@@ -113,7 +113,7 @@ async def node(
         sockets = Sockets(calls, rooms, conductor, requests_per_second=settings.requests_per_second, clock=monotonic)
         pushers = Pushers(rooms, stays, conductor)
         whip = Whip(rooms, billing, identities, stays, conductor, pushers)
-        door = RtmpDoor(billing, identities, pushers, conductor)
+        door = RtmpDoor(billing, identities, stays, pushers, conductor, tasks)
         sound = CodecPool(bitrate=1000 * settings.sound_kbps, clock=monotonic)
         rtmp = RtmpPort(sfu, door.judge, sound=sound, clock=monotonic)
         api = HttpApi(
@@ -235,12 +235,6 @@ def _application(sockets: Sockets, whip: Whip, api: HttpApi, office: BackOffice,
     application.on_response_prepare.append(add_headers)
     application.on_shutdown.append(say_goodbye)
     return application
-
-
-async def _end_lost(stay: Stay, *doors: Whip | RtmpDoor) -> None:
-    """The media of a member who only pushes is gone; the door that it came by knows it."""
-    for door in doors:
-        await door.end_lost(stay)
 
 
 # What runs beside

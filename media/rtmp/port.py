@@ -156,6 +156,8 @@ class _Connection(asyncio.Protocol):
         self._octets = 0  # in this second
         self._second = self._since
         self._feed: Feed | None = None
+        self._admission: Admission | None = None
+        self._stopped = False  # the encoder said that its stream is over
         self._ingest: Ingest | None = None
         self._ending: float | None = None  # when the end began
 
@@ -219,7 +221,7 @@ class _Connection(asyncio.Protocol):
         if isinstance(event, PublishAsked):
             self._port.judge_soon(self._judge(event))
         elif isinstance(event, PublishEnded):
-            self._flush()
+            self._stopped = True
             self.end("the encoder stopped")
         elif self._ingest is not None:
             self._last_frame = now
@@ -245,7 +247,7 @@ class _Connection(asyncio.Protocol):
         """Whoever left meanwhile is accepted and ends at once, so that the owner hears of it in the same way."""
         feed = self._port.feeds.feed(max_pixels=admission.max_pixels, group=admission.group)
         feed.on_ended = self.end
-        self._feed = feed
+        self._feed, self._admission = feed, admission
         self._ingest = Ingest(feed, admission.on_publishing, self._port.sound)
         try:
             admission.on_publishing(feed)
@@ -288,6 +290,9 @@ class _Connection(asyncio.Protocol):
             self._ingest.close()
         if self._feed is not None:
             self._feed.close(reason)
+        if self._admission is not None:
+            admission, self._admission = self._admission, None
+            admission.on_ended(self._stopped)
 
     def sweep(self, now: float) -> None:
         """Ends it when a deadline has passed."""

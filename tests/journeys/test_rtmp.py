@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -98,6 +99,43 @@ async def test_ffmpeg_pushes_and_chromium_watches_and_hears(
         return (await asyncio.to_thread(node.metrics))["tally_rtmp_connections"] == 0
 
     await wait_for(gone, 10, "the connection ended")
+
+    async def ended() -> bool:
+        return (await asyncio.to_thread(node.metrics))["tally_rooms_rooms"] == 0
+
+    await wait_for(ended, 5, "the room ended with its encoder")
+
+
+async def test_an_encoder_that_was_lost_takes_its_place_again(node: NodeProcess) -> None:
+    """It stops without a word, as when a network goes away, and comes back before the node has noticed."""
+    url = f"{server(node)}/{await asyncio.to_thread(key, node, 'obs', 'studio')}"
+    lost = await push(url, "-preset", "ultrafast", "-tune", "zerolatency", seconds=60)
+
+    async def accepted(count: int) -> bool:
+        metrics = await asyncio.to_thread(node.metrics)
+        return metrics.get("tally_rtmp_accepted", 0) == count and metrics["tally_media_publications"] == 2
+
+    back = None
+    try:
+        await wait_for(lambda: accepted(1), 20, "it publishes")
+        lost.send_signal(signal.SIGSTOP)
+        back = await push(url, "-preset", "ultrafast", "-tune", "zerolatency", seconds=60)
+        await wait_for(lambda: accepted(2), 20, "it publishes again")
+        metrics = await asyncio.to_thread(node.metrics)
+        assert (metrics["tally_rooms_rooms"], metrics["tally_signaling_rtmp_sessions"]) == (1, 1)
+        back.kill()
+
+        async def waits() -> bool:
+            metrics = await asyncio.to_thread(node.metrics)
+            return metrics["tally_rtmp_connections"] == 0 and metrics["tally_signaling_rtmp_sessions"] == 0
+
+        await wait_for(waits, 10, "it is gone")
+        assert (await asyncio.to_thread(node.metrics))["tally_rooms_rooms"] == 1, "its grace time runs"
+    finally:
+        for process in filter(None, (lost, back)):
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
 
 
 @pytest.mark.parametrize(

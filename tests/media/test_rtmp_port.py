@@ -69,6 +69,7 @@ class Stage:
         self.asked: list[tuple[str, str]] = []
         self.told: list[list[str]] = []  # kinds of publications, each time
         self.publishing: Publishing | None = None
+        self.ended: list[bool] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.sfu = Sfu(listener=self.events.append)
@@ -89,7 +90,7 @@ class Stage:
             raise MediaRefused("this node cannot keep up")
         if not key.startswith("room?"):
             return Refusal("NetStream.Publish.BadName", "There is no such room.")
-        return Admission(1920 * 1080, "group", self.take)
+        return Admission(1920 * 1080, "group", self.take, self.ended.append)
 
     def take(self, publishing: Publishing) -> None:
         self.publishing = publishing
@@ -189,6 +190,7 @@ async def test_a_stream_is_watched_from_its_first_key_frame(stage: Stage) -> Non
     await until(lambda: isinstance(stage.events[-1], PeerClosed))
     assert encoder.gone or await until(lambda: encoder.gone) is None
     assert stage.port.statistics()["streams"] == 0
+    assert stage.ended == [True]
     await encoder.close()
 
 
@@ -251,6 +253,7 @@ async def test_who_leaves_before_the_judgement_is_told_of_as_one_who_left(stage:
     assert [(type(event), getattr(event, "peer", "")) for event in stage.events] == [
         (PeerClosed, stage.publishing.peer)
     ]
+    assert stage.ended == [False]
 
 
 async def test_half_open_slow_and_silent_ones_are_sent_away(stage: Stage) -> None:
