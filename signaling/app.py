@@ -13,8 +13,9 @@ import gc
 import logging
 import secrets
 import signal
+import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +66,8 @@ class Node:
 
     url: str
     demo_app: AppId | None
-    rtmp_url: str | None
-    """The server that encoders push to, if any can."""
+    push_urls: Sequence[str]
+    """The servers that encoders push to."""
 
 
 @asynccontextmanager
@@ -156,19 +157,15 @@ async def node(
         for sock in listening:
             front = await asyncio.get_running_loop().create_server(lambda: FrontDoor(http, sfu.stream), sock=sock)
             stack.callback(front.close)
-        rtmp_url = None
-        if settings.rtmp_port is not None:
-            stack.push_async_callback(sound.close)
-            await sound.start()
-            stack.push_async_callback(rtmp.close)
-            number = await rtmp.start(settings.host, settings.rtmp_port)
-            rtmp_url = url(settings.host, number).replace("http", "rtmp", 1) + "push"
+        stack.push_async_callback(sound.close)
+        stack.push_async_callback(rtmp.close)
+        push_urls = await _open_rtmp(settings, rtmp, sound)
 
         tasks(conductor.make_offers())
         tasks(_every_second(rooms.tick, "rooms"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
-        yield Node(url(settings.host, port), demo_app, rtmp_url)
+        yield Node(url(settings.host, port), demo_app, push_urls)
 
 
 def run(settings: Settings) -> None:
@@ -184,8 +181,8 @@ async def _serve(settings: Settings) -> None:
     async with node(settings) as running:
         _calm_collector()
         print(f"Tally is at {running.url}", flush=True)  # noqa: T201
-        if running.rtmp_url is not None:
-            print(f"Encoders push to {running.rtmp_url}", flush=True)  # noqa: T201
+        for push_url in running.push_urls:
+            print(f"Encoders push to {push_url}", flush=True)  # noqa: T201
         logger.info("data=%s demo_app=%s", settings.data_dir, running.demo_app)
         await stop.wait()
         logger.info("stopping")
@@ -235,6 +232,25 @@ def _application(sockets: Sockets, whip: Whip, api: HttpApi, office: BackOffice,
     application.on_response_prepare.append(add_headers)
     application.on_shutdown.append(say_goodbye)
     return application
+
+
+async def _open_rtmp(settings: Settings, rtmp: RtmpPort, sound: CodecPool) -> Sequence[str]:
+    """Listens for encoders, where it is told to. Raises OSError; RuntimeError for a bad certificate."""
+    found = []
+    if settings.rtmp_port is not None:
+        number = await rtmp.start(settings.host, settings.rtmp_port)
+        found.append(url(settings.host, number).replace("http", "rtmp", 1) + "push")
+    if settings.rtmps_port is not None and settings.tls_certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except ssl.SSLError as error:
+            raise RuntimeError(f"tls-certificate, tls-key: they cannot be used: {error}") from error
+        number = await rtmp.start(settings.host, settings.rtmps_port, tls=context)
+        found.append(url(settings.host, number).replace("http", "rtmps", 1) + "push")
+    if found:
+        await sound.start()
+    return found
 
 
 # What runs beside

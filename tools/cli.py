@@ -119,6 +119,28 @@ def _sending(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Let encoders push to rtmp://HOST:N/push; 1935 is usual. Without it they cannot.",
 )
 @click.option(
+    "--rtmps-port",
+    default=None,
+    envvar="TALLY_RTMPS_PORT",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="The same over TLS: rtmps://HOST:N/push.",
+)
+@click.option(
+    "--tls-certificate",
+    default=None,
+    envvar="TALLY_TLS_CERTIFICATE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file for --rtmps-port, with the whole chain.",
+)
+@click.option(
+    "--tls-key",
+    default=None,
+    envvar="TALLY_TLS_KEY",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Its private key.",
+)
+@click.option(
     "--sound-kbps",
     default=128,
     show_default=True,
@@ -155,6 +177,9 @@ def serve(
     media_over: str,
     admins: str,
     rtmp_port: int | None,
+    rtmps_port: int | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
     sound_kbps: int,
     loudest: int,
     log_level: str,
@@ -176,6 +201,9 @@ def serve(
                 media_over=media_over,
                 admins=tuple(filter(None, map(str.strip, admins.split(",")))),
                 rtmp_port=rtmp_port,
+                rtmps_port=rtmps_port,
+                tls_certificate=tls_certificate,
+                tls_key=tls_key,
                 sound_kbps=sound_kbps,
                 loudest=loudest,
             )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
@@ -155,3 +157,32 @@ async def test_a_wrong_key_is_refused_with_a_sentence(
     assert ffmpeg.returncode != 0
     assert sentence in told.decode(), told.decode()
     assert (await asyncio.to_thread(node.metrics))["tally_rooms_rooms"] == 0
+
+
+async def test_ffmpeg_pushes_over_tls(nodes: Callable[..., NodeProcess], tmp_path: Path) -> None:
+    private, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+               "-keyout", str(private), "-out", str(certificate), "-subj", "/CN=localhost", "-days", "1"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)  # noqa: ASYNC221
+    node = nodes("--rtmps-port", "0", "--tls-certificate", str(certificate), "--tls-key", str(private))
+    address = server(node)
+    assert address.startswith("rtmps://")
+    ffmpeg = await push(
+        f"{address}/{await asyncio.to_thread(key, node, 'obs', 'studio')}",
+        "-preset",
+        "ultrafast",
+        "-bf",
+        "0",
+        seconds=60,
+    )
+
+    async def publishes() -> bool:
+        return (await asyncio.to_thread(node.metrics))["tally_media_publications"] == 2
+
+    try:
+        await wait_for(publishes, 20, "it publishes")
+    finally:
+        ffmpeg.terminate()
+        await ffmpeg.communicate()
+    assert node.stop() == 0
+    assert " ERROR " not in node.log, node.log
