@@ -12,9 +12,9 @@ composer and used through these methods:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from media.errors import BadDescription, MediaRefused, Overloaded, UnsupportedCodec
 
@@ -23,6 +23,7 @@ __all__ = [
     "PublicationView", "MediaEvent", "PeerConnected", "PeerClosed", "PictureChanged", "LayersWanted", "LayerChosen",
     "SpeakersChanged", "FlowFact",
     "StreamOffer", "Publishing", "Viewing", "Sfu",
+    "Admission", "Refusal", "Judge",
 ]  # fmt: skip
 
 
@@ -233,3 +234,31 @@ class Sfu(Protocol):
     def speakers(self, group: str) -> Sequence[str]:
         """The publications of a group that are speaking, as last told by SpeakersChanged."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """An encoder may publish."""
+
+    max_pixels: int
+    group: str
+    """As for `Sfu.publish`."""
+    on_publishing: Callable[[Publishing], None]
+    """Called at once, when nothing is published yet, and again when it has other publications than before. Closing it
+    ends the encoder's connection with the reason."""
+    on_ended: Callable[[bool], None]
+    """Called once, after that, when the encoder is gone, however soon: whether it stopped by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """It may not."""
+
+    code: str
+    """`NetStream.Publish.Denied`: this user may not; `NetStream.Publish.BadName`: not there, or taken."""
+    description: str
+    """A sentence that its user can act on; it is shown in the encoder."""
+
+
+Judge: TypeAlias = Callable[[str, str], Awaitable[Admission | Refusal]]
+"""Asked with application and stream key, both with their queries, before anything of a stream is taken."""

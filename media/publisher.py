@@ -8,9 +8,8 @@ key frame is wanted (PLI).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from media.drops import Drop, Drops
 from media.errors import BadDescription, UnsupportedCodec
@@ -19,6 +18,7 @@ from media.forwarding.publication import Publication
 from media.forwarding.timeline import Timeline
 from media.forwarding.up_track import UpTrack
 from media.interface import PublicationView
+from media.published import Published, Registry, ntp_of
 from media.rtp import rtcp
 from media.rtp.arrivals import Arrivals
 from media.rtp.packets import PacketError, RtpPacket
@@ -39,7 +39,7 @@ from media.sdp.description import Description, Section, parse
 from media.sdp.writing import PUBLISHER_FEEDBACK, Endpoint, LocalSection, describe
 from media.transport.peer import Peer
 
-__all__ = ["Publisher", "Registry"]
+__all__ = ["Publisher"]
 
 MAX_STREAMS = 32
 """SSRCs of one peer: each costs libsrtp memory."""
@@ -63,19 +63,7 @@ class _Route:
     is_retransmission: bool
 
 
-class Registry(Protocol):
-    """What a publisher needs of the node."""
-
-    def new_ssrc(self) -> int: ...
-    def publication_began(self, publication: Publication) -> None: ...
-    def publication_ended(self, publication: Publication) -> None: ...
-    def hurry(self) -> None: ...
-    def message_came(self, publisher: Publisher, message: bytes) -> None: ...
-    def picture_changed(self, publisher: Publisher, publication: Publication) -> None: ...
-    def layers_wanted(self, publisher: Publisher, publication: Publication) -> None: ...
-
-
-class Publisher:
+class Publisher(Published):
     """One sending peer."""
 
     def __init__(
@@ -88,9 +76,9 @@ class Publisher:
         clock: Callable[[], float],
         group: str = "",
     ) -> None:
+        super().__init__(identifier, registry, group)
+
         # identity
-        self.peer = identifier
-        self._group = group
         self.connection = peer
         self._endpoint = endpoint
         self._session = secrets.randbits(62)
@@ -98,12 +86,7 @@ class Publisher:
         self.answer = ""
 
         # tracks
-        self.by_mid: dict[str, Publication] = {}
         self._routes: dict[int, _Route] = {}
-        self._max_pixels: int | None = None
-        self._forbidden: frozenset[str] = frozenset()  # kinds that are not forwarded
-        self._registry = registry
-        self._announced: dict[str, tuple[int, int, bool]] = {}
         self._data: PublicationView | None = None  # its messages, while it has a data channel
         self._allowance = Allowance(clock())
 
@@ -126,21 +109,9 @@ class Publisher:
         peer.on_data = self._handle_data
 
     @property
-    def group(self) -> str:
-        return self._group
-
-    @property
     def publications(self) -> Sequence[PublicationView]:
-        views = [self.view(publication) for publication in self.by_mid.values()]
+        views = super().publications
         return [*views, self._data] if self._data is not None else views
-
-    def view(self, publication: Publication) -> PublicationView:
-        picture = publication.picture
-        mid = next(mid for mid, candidate in self.by_mid.items() if candidate is publication)
-        return PublicationView(
-            publication.id, mid, publication.kind, publication.source, publication.codec.name, picture.width,
-            picture.height, picture.blocked,
-        )  # fmt: skip
 
     def renegotiate(self, offer: str, sources: Mapping[str, str]) -> None:
         """See media.interface.Publishing. Tracks whose section stopped sending end; the others stay as they are."""
@@ -176,26 +147,6 @@ class Publisher:
         except BadDescription:
             return False
 
-    def limit(self, max_pixels: int) -> None:
-        self._max_pixels = max_pixels
-        for publication in self.by_mid.values():
-            for layer in publication.layers:
-                layer.max_pixels = max_pixels
-            self._notice_picture(publication)
-
-    def forbid(self, kinds: Collection[str]) -> None:
-        """See media.interface.Publishing."""
-        self._forbidden = frozenset(kinds)
-        for publication in self.by_mid.values():
-            self._forbid(publication)
-
-    def _forbid(self, publication: Publication) -> None:
-        forbidden = publication.kind in self._forbidden
-        for layer in publication.layers:
-            if layer.forbidden and not forbidden and publication.kind == "video":
-                layer.key_frames.want()
-            layer.forbidden = forbidden
-
     @property
     def last_seen(self) -> float:
         return self.connection.last_seen
@@ -203,10 +154,16 @@ class Publisher:
     def close(self, reason: str) -> None:
         self.connection.close(reason)
 
+    @property
+    def connected(self) -> bool:
+        return self.connection.srtp is not None
+
+    def expired(self, now: float) -> str | None:
+        return self.connection.expired(now)
+
     def end_all(self) -> None:
-        """The connection is gone."""
-        for mid in list(self.by_mid):
-            self._end(mid)
+        super().end_all()
+        self._registry.free_ssrc(self.feedback_ssrc)
 
     # Descriptions
 
@@ -293,22 +250,16 @@ class Publisher:
             ]
         else:
             layers = [UpTrack(received, sent, ssrc, self._ids, self._drops, rid="".join(section.rids))]
-        for layer in layers:
-            layer.max_pixels = self._max_pixels
         identifier = f"pub_{secrets.token_hex(8)}"
         publication = Publication(identifier, source, self.peer, layers, self._registry.new_ssrc(), self._group)
         publication.ask_key_frame = self._ask_key_frames
         publication.ask_layers = self._ask_layers
-        self.by_mid[section.mid] = publication
-        self._forbid(publication)
-        self._registry.publication_began(publication)
+        self._adopt(section.mid, publication)
 
     def _end(self, mid: str) -> None:
-        publication = self.by_mid.pop(mid)
-        publication.ended = True
+        publication = self.by_mid[mid]
         self._routes = {ssrc: route for ssrc, route in self._routes.items() if route.publication is not publication}
-        self._announced.pop(publication.id, None)
-        self._registry.publication_ended(publication)
+        super()._end(mid)
 
     def _learn_streams(self, section: Section, publication: Publication) -> None:
         if len(publication.layers) > 1:
@@ -382,13 +333,6 @@ class Publisher:
         self._routes[packet.ssrc] = route
         return route
 
-    def _notice_picture(self, publication: Publication) -> None:
-        up = publication.picture
-        picture = (up.width, up.height, up.blocked)
-        if up.width and self._announced.get(publication.id) != picture:
-            self._announced[publication.id] = picture
-            self._registry.picture_changed(self, publication)
-
     def _handle_rtcp(self, data: bytes, now: float) -> None:
         for block in rtcp.blocks(data):
             if block.kind == rtcp.SR:
@@ -404,7 +348,7 @@ class Publisher:
         if since is None:
             return
         middle, delay = since
-        passed = (rtcp.compact_ntp(_ntp(now)) - middle - delay) & 0xFFFFFFFF
+        passed = (rtcp.compact_ntp(ntp_of(now)) - middle - delay) & 0xFFFFFFFF
         if passed < 10 * 65536:  # else it is none of ours
             self._round_trip = passed / 65536
             for layer in self._layers():
@@ -421,8 +365,6 @@ class Publisher:
     # Feedback
 
     def tick(self, now: float, feedback_period: float) -> None:
-        """Sends what is due; called every few milliseconds. `feedback_period`: seconds between two reports of what
-        arrived."""
         for layer in self._layers():
             layer.measure(now)
         for publication in self.by_mid.values():
@@ -437,9 +379,6 @@ class Publisher:
             due += self._reports(now)
         for packet in due:
             self.connection.send_rtcp(packet)
-
-    def _layers(self) -> Iterator[UpTrack]:
-        return (layer for publication in self.by_mid.values() for layer in publication.layers)
 
     @property
     def misses_packets(self) -> bool:
@@ -487,17 +426,12 @@ class Publisher:
         if not blocks:
             return []
         packet = rtcp.receiver_report(self.feedback_ssrc, blocks) + rtcp.source_description(self.feedback_ssrc, "tally")
-        packet += rtcp.reference_request(self.feedback_ssrc, _ntp(now))
+        packet += rtcp.reference_request(self.feedback_ssrc, ntp_of(now))
         if not self._transport_cc_id:
             worst = max(block.fraction_lost for block in blocks) / 256
             bits = self._estimate.update(now, worst)
             packet += rtcp.estimate(self.feedback_ssrc, bits, [block.ssrc for block in blocks])
         return [packet]
-
-
-def _ntp(now: float) -> int:
-    """Our clock as the 64 bits of an NTP time; only differences of it mean something."""
-    return int(now * (1 << 32)) & 0xFFFFFFFFFFFFFFFF
 
 
 def remote_bundle(remote: Description) -> set[str]:

@@ -16,6 +16,7 @@ from functools import partial
 
 from media.drops import Drop, Drops
 from media.errors import Overloaded
+from media.feed import Feed
 from media.forwarding.loudness import Loudness
 from media.forwarding.messages import Delivery
 from media.forwarding.pacing import Pacing
@@ -32,6 +33,7 @@ from media.interface import (
     SpeakersChanged,
 )
 from media.overload import Overload, Shed
+from media.published import Published
 from media.publisher import Publisher
 from media.sdp.writing import Candidate, Endpoint
 from media.transport.aiortc_seam import NodeCertificate, check_contract
@@ -89,7 +91,7 @@ class Sfu:
         self._streams = Streams(self._clients, self.drops, clock)
         self._ports: list[Port] = []
         self._candidates: list[Candidate] = []
-        self._publishers: dict[str, Publisher] = {}
+        self._publishers: dict[str, Published] = {}
         self._viewers: dict[str, Viewer] = {}
         self._publications: dict[str, Publication] = {}
         self._ssrcs: set[int] = set()
@@ -179,16 +181,27 @@ class Sfu:
             publisher.renegotiate(offer, sources)
         except Exception:
             publisher.end_all()
-            self._ssrcs.discard(publisher.feedback_ssrc)
             peer.close("refused")
             raise
         publisher.limit(max_pixels)
         peer.on_connected = lambda: self._listener(PeerConnected(publisher.peer))
         peer.on_closed = lambda reason: self._publisher_closed(publisher, reason)
+        self._register(publisher)
+        return publisher
+
+    def feed(self, *, max_pixels: int, group: str = "") -> Feed:
+        """A source inside this node, without publications yet. `max_pixels`, `group`: as for `publish`."""
+        feed = Feed(f"up_{secrets.token_hex(8)}", self.drops, registry=self, clock=self._clock, group=group)
+        feed.limit(max_pixels)
+        feed.on_connected = lambda: self._listener(PeerConnected(feed.peer))
+        feed.on_closed = lambda reason: self._publisher_closed(feed, reason)
+        self._register(feed)
+        return feed
+
+    def _register(self, publisher: Published) -> None:
         self._publishers[publisher.peer] = publisher
         if self._timer is None:
             self._tick_in(TICK)
-        return publisher
 
     def view(self, *, smallest: bool = False) -> Viewer:
         """See media.interface.Sfu."""
@@ -222,8 +235,8 @@ class Sfu:
             for viewer in self._viewers.values() if viewer.connection.srtp is not None
         ]  # fmt: skip
         facts += [
-            FlowFact(publisher.peer, 0, publisher.connection.last_seen)
-            for publisher in self._publishers.values() if publisher.connection.srtp is not None
+            FlowFact(publisher.peer, 0, publisher.last_seen)
+            for publisher in self._publishers.values() if publisher.connected
         ]  # fmt: skip
         return facts
 
@@ -262,7 +275,7 @@ class Sfu:
         viewer.modest = self._overload.shed >= Shed.LAYERS
         return viewer
 
-    def _peers(self) -> list[Publisher | Viewer]:
+    def _peers(self) -> list[Published | Viewer]:
         return [*self._publishers.values(), *self._viewers.values()]
 
     def _peer(self) -> tuple[Peer, Endpoint]:
@@ -290,11 +303,10 @@ class Sfu:
 
     # What happens by itself
 
-    def _publisher_closed(self, publisher: Publisher, reason: str) -> None:
+    def _publisher_closed(self, publisher: Published, reason: str) -> None:
         self._publishers.pop(publisher.peer, None)
         publisher.end_all()
-        self._ssrcs.discard(publisher.feedback_ssrc)
-        self._listener(PeerClosed(publisher.peer, reason, publisher.connection.last_seen))
+        self._listener(PeerClosed(publisher.peer, reason, publisher.last_seen))
 
     def _viewer_closed(self, viewer: Viewer, reason: str) -> None:
         self._viewers.pop(viewer.peer, None)
@@ -303,9 +315,9 @@ class Sfu:
         viewer.end_all()
         self._listener(PeerClosed(viewer.peer, reason, viewer.connection.last_seen))
 
-    # What a publisher needs (media.publisher.Registry)
+    # What a publisher needs (media.published.Registry)
 
-    def picture_changed(self, publisher: Publisher, publication: Publication) -> None:
+    def picture_changed(self, publisher: Published, publication: Publication) -> None:
         self._listener(PictureChanged(publisher.peer, publisher.view(publication)))
 
     def publication_began(self, publication: Publication) -> None:
@@ -337,7 +349,10 @@ class Sfu:
                 self._ssrcs.add(ssrc)
                 return ssrc
 
-    def message_came(self, publisher: Publisher, message: bytes) -> None:
+    def free_ssrc(self, ssrc: int) -> None:
+        self._ssrcs.discard(ssrc)
+
+    def message_came(self, publisher: Published, message: bytes) -> None:
         hearers = self._hearers.get(publisher.group, {})
         if self._overload.shed >= Shed.FEEDBACK:
             self.drops.count(Drop.DATA_FULL, len(hearers))
@@ -359,7 +374,7 @@ class Sfu:
 
     # Layers and bandwidth
 
-    def layers_wanted(self, publisher: Publisher, publication: Publication) -> None:
+    def layers_wanted(self, publisher: Published, publication: Publication) -> None:
         """A layer that was put to sleep is wanted."""
         now = self._clock()
         for layer in publication.layers:
@@ -367,7 +382,7 @@ class Sfu:
                 publication.wake(layer, now)
         self._tell_layers(publisher, publication)
 
-    def _tell_layers(self, publisher: Publisher, publication: Publication) -> None:
+    def _tell_layers(self, publisher: Published, publication: Publication) -> None:
         layers = {layer.rid: not publication.asleep(layer) for layer in publication.layers}
         mid = publisher.view(publication).mid
         self._listener(LayersWanted(publisher.peer, publication.id, mid, layers))
@@ -437,7 +452,7 @@ class Sfu:
                 self._speakers[group] = speakers
                 self._listener(SpeakersChanged(group, speakers))
 
-    def _review_layers(self, publisher: Publisher, publication: Publication, now: float) -> None:
+    def _review_layers(self, publisher: Published, publication: Publication, now: float) -> None:
         ladder = publication.ladder(now)
         asleep = False
         for layer in ladder[1:]:
@@ -478,6 +493,6 @@ class Sfu:
             await asyncio.sleep(SWEEP)
             now = self._clock()
             for peer in self._peers():
-                reason = peer.connection.expired(now)
+                reason = peer.expired(now)
                 if reason is not None:
                     peer.close(reason)

@@ -211,6 +211,10 @@ class Viewer:
     def last_seen(self) -> float:
         return self.connection.last_seen
 
+    def expired(self, now: float) -> str | None:
+        """Why it is to be closed, or None while it lives."""
+        return self.connection.expired(now)
+
     def close(self, reason: str) -> None:
         self.connection.close(reason)
 

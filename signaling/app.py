@@ -13,8 +13,9 @@ import gc
 import logging
 import secrets
 import signal
+import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from aiohttp import web
 
 from billing.interface import AppId
 from billing.service import Billing
+from media.codecs.pool import CodecPool
+from media.rtmp.port import RtmpPort
 from media.sfu import Sfu
 from rooms.gifts import Gift, GiftCatalogue
 from rooms.interface import AllianceEvent, RoomEvent
@@ -43,6 +46,8 @@ from signaling.http_api import HEADERS, HttpApi
 from signaling.identity import Identities
 from signaling.live_news import LiveNews
 from signaling.online import Online
+from signaling.pushing import Pushers
+from signaling.rtmp import RtmpDoor
 from signaling.settings import Settings
 from signaling.stays import Stay, Stays
 from signaling.usage import UsageMeter
@@ -68,6 +73,8 @@ class Node:
 
     url: str
     demo_app: AppId | None
+    push_urls: Sequence[str]
+    """The servers that encoders push to."""
 
 
 @asynccontextmanager
@@ -141,7 +148,11 @@ async def node(
         sockets = Sockets(
             calls, rooms, conductor, online, requests_per_second=settings.requests_per_second, clock=monotonic
         )
-        whip = Whip(rooms, billing, identities, stays, conductor, people)
+        pushers = Pushers(rooms, people, stays, conductor)
+        whip = Whip(rooms, billing, identities, stays, conductor, people, pushers)
+        door = RtmpDoor(billing, identities, stays, pushers, conductor, tasks)
+        sound = CodecPool(bitrate=1000 * settings.sound_kbps, clock=monotonic)
+        rtmp = RtmpPort(sfu, door.judge, sound=sound, clock=monotonic)
         api = HttpApi(
             billing, identities,
             operator_key=_operator_key(settings.data_dir), demo_app=demo_app, clock=wall, admins=settings.admins,
@@ -152,11 +163,13 @@ async def node(
             {
                 "media": sfu.statistics,
                 "overload": sfu.given_up,
+                "rtmp": rtmp.statistics,
+                "codecs": sound.statistics,
                 "rooms": rooms.statistics,
                 "billing": billing.statistics,
                 "callbacks": callbacks.statistics,
                 "signaling": lambda: (
-                    {"connections": conductor.outlets, "http_sessions": whip.sessions}
+                    {"connections": conductor.outlets, "http_sessions": whip.sessions, "rtmp_sessions": door.sessions}
                     | dict(stays.statistics())
                     | dict(conductor.previews.statistics())
                     | dict(online.statistics())
@@ -183,8 +196,11 @@ async def node(
         http = runner.server
         assert http is not None, "the runner is set up"
         for sock in listening:
-            door = await asyncio.get_running_loop().create_server(lambda: FrontDoor(http, sfu.stream), sock=sock)
-            stack.callback(door.close)
+            front = await asyncio.get_running_loop().create_server(lambda: FrontDoor(http, sfu.stream), sock=sock)
+            stack.callback(front.close)
+        stack.push_async_callback(sound.close)
+        stack.push_async_callback(rtmp.close)
+        push_urls = await _open_rtmp(settings, rtmp, sound)
 
         tasks(conductor.make_offers())
         tasks(news.run())
@@ -192,7 +208,7 @@ async def node(
         tasks(_every_second(conductor.tick, "previews"))
         tasks(_meter(meter, sfu, wall, monotonic))
         tasks(_limits(stays, billing))
-        yield Node(url(settings.host, port), demo_app)
+        yield Node(url(settings.host, port), demo_app, push_urls)
 
 
 def run(settings: Settings) -> None:
@@ -208,6 +224,8 @@ async def _serve(settings: Settings) -> None:
     async with node(settings) as running:
         _calm_collector()
         print(f"Tally is at {running.url}", flush=True)  # noqa: T201
+        for push_url in running.push_urls:
+            print(f"Encoders push to {push_url}", flush=True)  # noqa: T201
         logger.info("data=%s demo_app=%s", settings.data_dir, running.demo_app)
         await stop.wait()
         logger.info("stopping")
@@ -258,6 +276,25 @@ def _application(
     application.on_response_prepare.append(add_headers)
     application.on_shutdown.append(say_goodbye)
     return application
+
+
+async def _open_rtmp(settings: Settings, rtmp: RtmpPort, sound: CodecPool) -> Sequence[str]:
+    """Listens for encoders, where it is told to. Raises OSError; RuntimeError for a bad certificate."""
+    found = []
+    if settings.rtmp_port is not None:
+        number = await rtmp.start(settings.host, settings.rtmp_port)
+        found.append(url(settings.host, number).replace("http", "rtmp", 1) + "push")
+    if settings.rtmps_port is not None and settings.tls_certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except ssl.SSLError as error:
+            raise RuntimeError(f"tls-certificate, tls-key: they cannot be used: {error}") from error
+        number = await rtmp.start(settings.host, settings.rtmps_port, tls=context)
+        found.append(url(settings.host, number).replace("http", "rtmps", 1) + "push")
+    if found:
+        await sound.start()
+    return found
 
 
 # What runs beside

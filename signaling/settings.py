@@ -45,6 +45,15 @@ class Settings:
     """Which twin sends: `auto` (the compiled one where it was built), `pure` or `compiled`."""
     media_over: str = "both"
     """What browsers are told to send media over: `udp`, `tcp` (the HTTP port) or `both`, where UDP is preferred."""
+    rtmp_port: int | None = None
+    """Where encoders push to, on `host`; 0 lets the system choose, None is nowhere."""
+    rtmps_port: int | None = None
+    """The same over TLS, with `tls_certificate` and `tls_key`."""
+    tls_certificate: Path | None = None
+    """PEM, with the whole chain."""
+    tls_key: Path | None = None
+    sound_kbps: int = 128
+    """Kilobits per second of the sound that is converted for browsers."""
     loudest: int = 0
     """How many sounds of a room are forwarded at once; 0 for all."""
     segment_offload: bool = True
@@ -59,6 +68,13 @@ class Settings:
                 faults.append(f"{name}: {address!r} is not an IP address")
         if not 0 <= self.port <= 65535:
             faults.append(f"port: {self.port} is not between 0 and 65535")
+        for name, number in (("rtmp-port", self.rtmp_port), ("rtmps-port", self.rtmps_port)):
+            if number is not None and not 0 <= number <= 65535:
+                faults.append(f"{name}: {number} is not between 0 and 65535")
+        if self.rtmps_port is not None and (self.tls_certificate is None or self.tls_key is None):
+            faults.append("rtmps-port: it needs tls-certificate and tls-key")
+        if not 16 <= self.sound_kbps <= 510:
+            faults.append(f"sound-kbps: {self.sound_kbps} is not between 16 and 510")
         if self.data_dir.exists() and not self.data_dir.is_dir():
             faults.append(f"data: {self.data_dir} is not a folder")
         if self.announced and any(ip_address(item).is_unspecified for item in self.announced if _is_address(item)):

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
 from billing.interface import Entitlements
 from media.interface import Viewing
-from rooms.interface import People, RoomId, RoomRefused, Rooms
+from rooms.interface import People, RoomId, Rooms
 from signaling.calls import publish
 from signaling.conductor import Conductor
 from signaling.errors import ProtocolError, bad_sdp, media_state
 from signaling.http_refusals import told
 from signaling.identity import Identities, Identity
+from signaling.pushing import Pusher, Pushers
 from signaling.stays import Stay, Stays
 from signaling.usersig import Malformed
 
@@ -42,26 +42,12 @@ CORS = {
 
 
 @dataclass(eq=False)
-class _Resource:
-    """One session over HTTP; to the conductor it is an outlet that only listens for its end."""
+class _Resource(Pusher):
+    """One session over HTTP."""
 
-    id: str
-    identity: Identity
-    room_id: RoomId
-    forget: Callable[[_Resource], None]
     etag: str = ""
     lost: bool = False
     """Its media is gone; it lingers so that a DELETE that comes after the goodbye (OBS) is still answered 200."""
-    takes_offers = False
-
-    def push(self, text: str) -> None:
-        """Nobody reads notifications here."""
-
-    def write(self, frames: bytes) -> None:
-        """The same."""
-
-    def left(self, reason: str) -> None:
-        self.forget(self)
 
 
 class Whip:
@@ -75,6 +61,7 @@ class Whip:
         stays: Stays,
         conductor: Conductor,
         people: People,
+        pushers: Pushers,
     ) -> None:
         self._rooms = rooms
         self._people = people
@@ -82,6 +69,7 @@ class Whip:
         self._identities = identities
         self._stays = stays
         self._conductor = conductor
+        self._pushers = pushers
         self._resources: dict[str, _Resource] = {}
 
     def routes(self) -> list[web.RouteDef]:
@@ -108,39 +96,19 @@ class Whip:
         identity, offer = await self._authenticate(request), await _offer(request)
         resource = self._resource(identity, request)
         try:
-            created = await self._enter_to_publish(resource)
+            created = await self._pushers.enter(resource)
             try:
-                stay = self._stay(resource)
+                stay = self._pushers.stay(resource)
                 edition = await self._entitlements.edition(identity.app)
                 publish(self._conductor, self._stays, stay, offer, {}, edition.max_pixels)
             except Exception:
-                await (self._leave if created else self._drop)(resource)
+                await (self._leave if created else self._pushers.drop)(resource)
                 raise
         except BaseException:
             self._forget(resource)
             raise
         assert stay.publishing is not None, "publish() sets it or raises"
         return self._created(request, resource, stay.publishing.answer)
-
-    async def _enter_to_publish(self, resource: _Resource) -> bool:
-        """Creates the room (then True), or takes up the seat that the user has in it and does not publish from."""
-        who, room_id = resource.identity, resource.room_id
-        try:
-            self._rooms.room(who.app, room_id)
-        except RoomRefused:
-            self._conductor.sfu.admit()
-            name = await self._people.name(who.app, who.user)
-            await self._rooms.create(who.app, who.user, name=name, connection=resource.id, room_id=room_id)
-            return True
-        stay = self._stays.get(who.app, room_id, who.user)
-        if stay is None or self._rooms.member(who.app, room_id, who.user).seat is None:
-            raise media_state("This room is live with somebody else's picture; enter it and take a seat first.")
-        if stay.publishing is not None:
-            raise media_state("This room is busy: you are publishing into it already.")
-        if stay.outlet is None:
-            name = self._rooms.member(who.app, room_id, who.user).name
-            await self._rooms.enter(who.app, who.user, name=name, connection=resource.id, room_id=room_id)
-        return False
 
     async def _play(self, request: web.Request) -> web.Response:
         identity, offer = await self._authenticate(request), await _offer(request)
@@ -155,7 +123,7 @@ class Whip:
                 identity.app, identity.user, name=name, connection=resource.id, room_id=resource.room_id
             )
             try:
-                viewing = self._play_all(self._stay(resource), offer)
+                viewing = self._play_all(self._pushers.stay(resource), offer)
             except Exception:
                 await self._leave(resource)
                 raise
@@ -214,12 +182,7 @@ class Whip:
             resource.lost = True
             self._conductor.shut(resource)
             asyncio.get_running_loop().call_later(LINGER, self._forget, resource)
-            await self._drop(resource)
-
-    async def _drop(self, resource: _Resource) -> None:
-        """The member goes on without this session; its grace time begins if it was here by nothing else."""
-        who = resource.identity
-        await self._rooms.disconnected(who.app, resource.room_id, who.user, resource.id)
+            await self._pushers.drop(resource)
 
     async def _leave(self, resource: _Resource) -> None:
         """Ends the membership, or only the publication when the member is here by other means too."""
@@ -232,11 +195,7 @@ class Whip:
                 return  # the member is here by something newer
             self._conductor.end_publishing(stay, "the publisher stopped")
             return
-        if who.user in self._rooms.robots(who.app, resource.room_id):
-            self._conductor.end_publishing(stay, "the publisher stopped")
-            await self._drop(resource)  # a robot stays until the app's own server takes it out
-            return
-        await self._rooms.leave(who.app, resource.room_id, who.user)
+        await self._pushers.leave(resource)
 
     # Steps
 
@@ -269,13 +228,7 @@ class Whip:
             raise ProtocolError(100006, "no_permission", "This is somebody else's session.", status=403)
         return resource
 
-    def _stay(self, resource: _Resource) -> Stay:
-        stay = self._stays.get(resource.identity.app, resource.room_id, resource.identity.user)
-        if stay is None:
-            raise media_state("The room ended meanwhile.")
-        return stay
-
-    def _forget(self, resource: _Resource) -> None:
+    def _forget(self, resource: Pusher) -> None:
         self._resources.pop(resource.id, None)
         self._conductor.shut(resource)
 

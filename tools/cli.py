@@ -117,6 +117,45 @@ def _sending(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Let callbacks go to loopback and private addresses too; any app's administrator can then reach them.",
 )
 @click.option(
+    "--rtmp-port",
+    default=None,
+    envvar="TALLY_RTMP_PORT",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Let encoders push to rtmp://HOST:N/push; 1935 is usual. Without it they cannot.",
+)
+@click.option(
+    "--rtmps-port",
+    default=None,
+    envvar="TALLY_RTMPS_PORT",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="The same over TLS: rtmps://HOST:N/push.",
+)
+@click.option(
+    "--tls-certificate",
+    default=None,
+    envvar="TALLY_TLS_CERTIFICATE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file for --rtmps-port, with the whole chain.",
+)
+@click.option(
+    "--tls-key",
+    default=None,
+    envvar="TALLY_TLS_KEY",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Its private key.",
+)
+@click.option(
+    "--sound-kbps",
+    default=128,
+    show_default=True,
+    envvar="TALLY_SOUND_KBPS",
+    type=click.IntRange(16, 510),
+    metavar="N",
+    help="Kilobits per second of the sound that is converted for browsers.",
+)
+@click.option(
     "--loudest",
     default=0,
     show_default=True,
@@ -144,6 +183,11 @@ def serve(
     media_over: str,
     admins: str,
     private_callbacks: bool,
+    rtmp_port: int | None,
+    rtmps_port: int | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    sound_kbps: int,
     loudest: int,
     log_level: str,
 ) -> None:
@@ -164,6 +208,11 @@ def serve(
                 media_over=media_over,
                 admins=tuple(filter(None, map(str.strip, admins.split(",")))),
                 private_callbacks=private_callbacks,
+                rtmp_port=rtmp_port,
+                rtmps_port=rtmps_port,
+                tls_certificate=tls_certificate,
+                tls_key=tls_key,
+                sound_kbps=sound_kbps,
                 loudest=loudest,
             )
         )
@@ -267,7 +316,7 @@ def load(url: str | None, whip: str | None, whep: str | None, plot: Path | None,
 
 
 @main.command()
-@click.argument("target", type=click.Choice(["all", "stun", "rtp", "rtcp", "sdp", "trickle"]))
+@click.argument("target", type=click.Choice(["all", "stun", "rtp", "rtcp", "sdp", "trickle", "rtmp"]))
 @click.option("--inputs", default=100_000, show_default=True, type=click.IntRange(1), help="How many for each target.")
 @click.option("--seed", default=1, show_default=True, type=int, help="The same seed gives the same inputs.")
 @click.option(

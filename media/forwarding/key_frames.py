@@ -43,6 +43,10 @@ class KeyFrameWish:
         """The publisher does not make key frames when it is asked."""
         return self._ignores or self._unanswered >= IGNORED
 
+    def ignore(self) -> None:
+        """There is nobody who could be asked."""
+        self._ignores = True
+
     def want(self) -> None:
         """Somebody cannot go on without a key frame."""
         self._wanted = True

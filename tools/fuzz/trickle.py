@@ -51,7 +51,7 @@ class _State:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         nothing = cast(Any, None)
-        self._whip = Whip(nothing, nothing, nothing, nothing, nothing, nothing)
+        self._whip = Whip(nothing, nothing, nothing, nothing, nothing, nothing, nothing)
         resource = _Resource("session", nothing, RoomId("room"), lambda resource: None, _ETAG)
         self._whip._resources[resource.id] = resource
 

@@ -1,0 +1,1 @@
+"""Codec workers: what decodes and encodes, in processes of its own."""

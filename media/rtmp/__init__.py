@@ -1,0 +1,1 @@
+"""RTMP, as encoders push it: bytes in, events out."""
