@@ -35,8 +35,8 @@ STARTING = 30.0
 """Seconds until a worker must have started; it takes 0.3 on a machine that has time."""
 IN_HAND = 12
 """Frames that a worker has at most: a quarter of a second of AAC, which is lost with it."""
-MAX_WAITING = 32
-"""Frames that wait for a worker: two thirds of a second."""
+MAX_WAITING = 256
+"""Frames that wait for a worker: what comes at once when a network stood still for five seconds."""
 DEATHS = 5
 """Within DEATHS_WITHIN seconds: it is the stream's fault."""
 DEATHS_WITHIN = 20.0
@@ -101,6 +101,7 @@ class CodecPool:
         self._workers: set[_Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.Task[None] | None = None
+        self._cpu = 0.0  # seconds of the jobs that have ended
         self._not_before = float("-inf")  # when a worker may be started again
 
     async def start(self) -> None:
@@ -135,12 +136,16 @@ class CodecPool:
     def end(self, job: Job) -> None:
         if job in self._jobs:
             del self._jobs[job]
+            self._cpu += job.cpu
             if job.worker is not None:
                 job.worker.kill()
 
     def statistics(self) -> Mapping[str, int]:
         """Counts for an operator: what is, then what was."""
-        return {"running": len(self._jobs), "workers": len(self._workers), **self.counts}
+        cpu = self._cpu + sum(self.cpu())
+        return {
+            "running": len(self._jobs), "workers": len(self._workers), "cpu_ms": round(1000 * cpu), **self.counts
+        }  # fmt: skip
 
     def cpu(self) -> Sequence[float]:
         """CPU seconds of each job that runs."""
@@ -192,7 +197,7 @@ class CodecPool:
         logger.warning("codec worker: died with a job, %s frames in hand", len(worker.in_hand))
         if len(job.deaths) == DEATHS and now - job.deaths[0] < DEATHS_WITHIN:
             self.counts["failed"] += 1
-            self._jobs.pop(job)
+            self.end(job)
             job.on_failed("its sound cannot be converted")
         self._supply()
 

@@ -24,27 +24,38 @@ VIDEO_CLOCK = 90
 """Ticks of a millisecond."""
 _LEFT_OUT = (9, 10, 11, 12)
 """NAL units that say nothing over RTP: delimiters, ends, filler."""
-_BACKWARDS = 1 << 31
+_HALF = 1 << 31
+JUMP = 5000
+"""Milliseconds: more than sound and picture are apart in any stream."""
+AFTER_JUMP = 20
+"""Milliseconds from the last frame before to the first one behind a jump."""
 
 
 class StreamClock:
     """Extends times of 32 bits to plain numbers, each read as the nearest to the newest; one for sound and picture, so
-    that they stay together over a wrap."""
+    that they stay together over a wrap. Where a stream jumps (an encoder that begins anew at 0), its viewers' time goes
+    on as if it had not."""
 
-    __slots__ = ("_newest",)
+    __slots__ = ("_extended", "_newest")
 
     def __init__(self) -> None:
-        self._newest: int | None = None
+        self._newest: int | None = None  # as it came
+        self._extended = 0
 
     def extend(self, time: int) -> int:
-        """Milliseconds since the epoch of the stream's own clock; may step back, as kinds interleave."""
+        """Milliseconds; may step back, as kinds interleave."""
         if self._newest is None:
-            self._newest = time + (1 << 32)  # so that what comes out of order in the beginning is not negative
-        step = (time - self._newest) & 0xFFFFFFFF
-        if step >= _BACKWARDS:
-            return self._newest + step - (1 << 32)
-        self._newest += step
-        return self._newest
+            self._newest = time
+            self._extended = time + (1 << 32)  # so that what comes out of order in the beginning is not negative
+            return self._extended
+        step = ((time - self._newest + _HALF) & 0xFFFFFFFF) - _HALF
+        if abs(step) > JUMP:
+            step = AFTER_JUMP
+        elif step <= 0:
+            return self._extended + step
+        self._newest = time
+        self._extended += step
+        return self._extended
 
 
 class VideoTrack:
@@ -60,6 +71,7 @@ class VideoTrack:
         self._pps: tuple[bytes, ...] = ()
         self._length_size = 4
         self._sequence = 0
+        self._decoded = 0  # time of the last frame
         self._shown = 0  # the latest time of presentation so far
 
     def configure(self, tag: VideoTag) -> None:
@@ -85,8 +97,10 @@ class VideoTrack:
         if not self.configured:
             raise BadMessage("a frame before the configuration of its decoder")
         shown = time + tag.composition
+        if time < self._decoded:  # the encoder's clock was set back, which is no reordering
+            self._shown = shown
         self.reorders |= shown < self._shown
-        self._shown = max(self._shown, shown)
+        self._decoded, self._shown = time, max(self._shown, shown)
         units = self._picture(avc.units_of(tag.data, self._length_size))
         starts = any(kind_of(unit) == IDR for unit in units)
         return self._packets(shown, list(payloads([*self._sps, *self._pps] if starts else [], units)))

@@ -54,7 +54,7 @@ async def test_ffmpeg_pushes_and_chromium_watches_and_hears(
 ) -> None:
     """A key frame every 10 s: who comes is shown the past."""
     url = f"{server(node)}/{await asyncio.to_thread(key, node, 'obs', 'studio')}"
-    ffmpeg = await push(url, "-preset", "ultrafast", "-tune", "zerolatency", seconds=60)
+    ffmpeg = await push(url, "-preset", "ultrafast", "-tune", "zerolatency", seconds=90)
     watcher = Member(node, "watcher")
     try:
         await watcher.connect()
@@ -84,11 +84,12 @@ async def test_ffmpeg_pushes_and_chromium_watches_and_hears(
         await wait_for(hears, 10, "the tone is heard")
 
         async def together() -> bool:
-            """Chromium's own estimate; it brings them closer step by step after the first sender reports."""
+            """Chromium's own estimate. From the first sender reports on it delays the picture by and by until it is
+            in time with the sound, whose buffer is the longer one where FFmpeg writes in bursts."""
             times = [report.get("estimatedPlayoutTimestamp") for report in await bob.statistics("inbound-rtp")]
-            return len(times) == 2 and all(times) and abs(times[0] - times[1]) < 200
+            return len(times) == 2 and all(times) and abs(times[0] - times[1]) < 300
 
-        await wait_for(together, 15, "sound and picture are played together")
+        await wait_for(together, 30, "sound and picture are played together")
         metrics = await asyncio.to_thread(node.metrics)
         assert metrics["tally_rtmp_streams"] == 1
         assert metrics["tally_codecs_running"] == 1
@@ -186,3 +187,24 @@ async def test_ffmpeg_pushes_over_tls(nodes: Callable[..., NodeProcess], tmp_pat
         await ffmpeg.communicate()
     assert node.stop() == 0
     assert " ERROR " not in node.log, node.log
+
+
+async def test_a_room_of_somebody_else_is_busy(node: NodeProcess) -> None:
+    address = server(node)
+    first = await push(
+        f"{address}/{await asyncio.to_thread(key, node, 'obs', 'studio')}", "-tune", "zerolatency", seconds=60
+    )
+
+    async def publishes() -> bool:
+        return (await asyncio.to_thread(node.metrics))["tally_media_publications"] == 2
+
+    try:
+        await wait_for(publishes, 20, "it publishes")
+        other = await push(f"{address}/{await asyncio.to_thread(key, node, 'eve', 'studio')}", seconds=5)
+        _, told = await other.communicate()
+        assert other.returncode != 0
+        assert "take a seat first. (100431)" in told.decode(), told.decode()
+        assert await publishes()
+    finally:
+        first.terminate()
+        await first.communicate()

@@ -366,6 +366,35 @@ async def test_sound_and_picture_of_ffmpeg_come_together(stage: Stage) -> None:
 
 @needs_ffmpeg
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "kinds", "picture"),
+    [
+        (["-vn", "-c:a", "libmp3lame", "-ar", "44100"], ["audio"], (0, 0)),
+        (["-an", "-bf", "0", "-r", "60", "-vf", "crop=318:178"], ["video"], (318, 178)),
+        (
+            ["-c:a", "aac", "-bf", "0", "-output_ts_offset", "4294964"],
+            ["video", "audio"],
+            (320, 240),
+        ),  # 3.3 s to the wrap
+    ],
+)
+async def test_what_else_ffmpeg_pushes(
+    stage: Stage, options: list[str], kinds: list[str], picture: tuple[int, int]
+) -> None:
+    command = ffmpeg(stage.number, *options, seconds=6)
+    command[command.index("-t") : command.index("-t")] = ["-re", "-f", "lavfi", "-i", "sine=r=48000"]
+    process = await asyncio.create_subprocess_exec(*command)
+    assert await process.wait() == 0
+    await until(lambda: stage.ended)
+
+    assert (stage.told, stage.ended) == ([[], kinds], [True])
+    pictures = [event.publication for event in stage.events if isinstance(event, PictureChanged)]
+    assert [(view.width, view.height) for view in pictures] == ([picture] if picture[0] else [])
+    assert set(stage.pool.counts) <= {"jobs"}, stage.pool.counts
+
+
+@needs_ffmpeg
+@pytest.mark.slow
 async def test_ffmpeg_with_b_frames_is_refused(stage: Stage) -> None:
     process = await asyncio.create_subprocess_exec(*ffmpeg(stage.number, "-bf", "2", "-preset", "medium"))
     await process.wait()

@@ -101,6 +101,15 @@ def test_b_frames_are_known_by_the_first_one() -> None:
     assert not steady.reorders
 
 
+def test_a_clock_that_is_set_back_is_no_b_frame_and_no_jump() -> None:
+    clock, video = StreamClock(), track()
+    times = [clock.extend(time) for time in (60_000, 60_040, 60_010, 0, 40, 20, 100_000, 100_040)]
+    assert [time - times[0] for time in times] == [0, 40, 10, 60, 100, 80, 120, 160]
+    for time in (60_000, 60_040, 58_000, 58_040):
+        video.packets(time, frame(b"\x41\x9a"))
+    assert not video.reorders
+
+
 def test_times_wrap_and_go_on() -> None:
     clock = StreamClock()
     extended = [clock.extend(time & 0xFFFFFFFF) for time in (0xFFFFFFF0, 0xFFFFFFFF, 0x1_0000_0005, 0xFFFFFFFE)]
