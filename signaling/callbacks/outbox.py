@@ -18,20 +18,26 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from billing.interface import AppId
+from signaling.callbacks import commands, rtc
 from signaling.callbacks.config import Kind
-from signaling.callbacks.lanes import Callback, Lanes
+from signaling.callbacks.lanes import Callback, Lanes, Target
 from signaling.callbacks.payloads import Notice
 from signaling.callbacks.schedule import DEAD_AFTER_S, pause
 from signaling.callbacks.store import State, Store, Work, adding, all_pending, marking, newest, together
 
-__all__ = ["MAX_OF_APP", "MAX_WAITING", "Outbox", "Undeliverable"]
+__all__ = ["MAX_OF_TARGET", "MAX_WAITING", "Outbox", "SHARE", "Undeliverable"]
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 50_000
-MAX_OF_APP = 20_000
-"""Callbacks that are not delivered, in all and of one app. What is told beyond is refused and counted: a receiver that
-is away must cost neither the memory nor the disk of all others."""
+MAX_OF_TARGET = 20_000
+"""Callbacks that are not delivered, in all and of one receiver. What is told beyond is refused and counted: a receiver
+that is away must cost neither the memory nor the disk of all others."""
+SHARE = 500
+"""Callbacks that every receiver has a place for, however many wait for others."""
+CHEAP_PART = 0.75
+"""How much of all this is open to cheap callbacks: the rest is for rooms, seats and battles."""
+CHEAP = commands.CHEAP | rtc.CHEAP
 
 BEHIND = 2_000
 """Writes that wait for the disk: a batch of the store."""
@@ -54,7 +60,7 @@ class Outbox:
         self._clock = clock
         self._lanes = Lanes()
         self._last = 0
-        self._writing: Counter[AppId] = Counter()
+        self._writing: Counter[Target] = Counter()
         self._attempts: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
         self._counts = dict.fromkeys(("told", "delivered", "failed_attempts", "dead", "refused", "lost"), 0)
@@ -73,13 +79,14 @@ class Outbox:
     def tell(self, app: AppId, kind: Kind, notices: Sequence[Notice], *also: Work[None]) -> bool:
         """Takes what happened, and what is to be written together with it. False: it was refused, and nothing is
         written."""
-        if len(notices) > self.room_for(app):
+        cheap = all(notice.command in CHEAP for notice in notices)
+        if len(notices) > self.room_for((app, kind), cheap=cheap):
             self._counts["refused"] += len(notices)
             return False
         new = [self._callback(app, kind, notice) for notice in notices]
-        self._writing[app] += len(new)
+        self._writing[app, kind] += len(new)
         written = self._store.write(together([adding(new), *also] if new else also))
-        written.add_done_callback(lambda done: self._written(app, new, done))
+        written.add_done_callback(lambda done: self._written((app, kind), new, done))
         return True
 
     def start_due(self) -> None:
@@ -127,11 +134,13 @@ class Outbox:
         """The disk does not keep up: what need not be written had better not be."""
         return self._store.waiting > BEHIND
 
-    def room_for(self, app: AppId) -> int:
+    def room_for(self, target: Target, *, cheap: bool = False) -> int:
         """How many more may wait."""
+        part = CHEAP_PART if cheap else 1
         waiting = len(self._lanes) + self._writing.total()
-        of_app = self._lanes.of_app(app) + self._writing[app]
-        return max(0, min(MAX_WAITING - waiting, MAX_OF_APP - of_app))
+        of_target = self._lanes.of_target(target) + self._writing[target]
+        most = min(int(MAX_OF_TARGET * part), max(int(SHARE * part), int(MAX_WAITING * part) - waiting + of_target))
+        return max(0, most - of_target)
 
     def statistics(self) -> Mapping[str, int]:
         return {"waiting": len(self._lanes), "under_way": self._lanes.flying, **self._counts}
@@ -143,8 +152,8 @@ class Outbox:
         body = msgspec.json.encode(notice.body).decode()
         return Callback(self._last, app, kind, notice.subject, notice.command, body, now)
 
-    def _written(self, app: AppId, new: Sequence[Callback], done: asyncio.Future[None]) -> None:
-        self._writing[app] -= len(new)
+    def _written(self, target: Target, new: Sequence[Callback], done: asyncio.Future[None]) -> None:
+        self._writing[target] -= len(new)
         if done.cancelled() or done.exception() is not None:
             self._counts["lost"] += len(new)
             return

@@ -30,12 +30,14 @@ from rooms.interface import (
 from signaling.callbacks.payloads import Notice, milliseconds
 from signaling.linked_rooms import LinkedRooms
 
-__all__ = ["EVENT_TYPES", "RtcBook", "room_over"]
+__all__ = ["CHEAP", "EVENT_TYPES", "RtcBook", "room_over"]
 
 CREATED, DISMISSED, ENTERED, LEFT, ROLE = 101, 102, 103, 104, 105
 VIDEO, AUDIO, SUB_STREAM = (201, 202), (203, 204), (205, 206)
 """Started, stopped."""
 EVENT_TYPES = frozenset({CREATED, DISMISSED, ENTERED, LEFT, ROLE, *VIDEO, *AUDIO, *SUB_STREAM})
+CHEAP = frozenset({str(ENTERED), str(LEFT)})
+"""Those that any member can cause at will, and that are missed least; by their names as commands."""
 ROOM_GROUP, MEDIA_GROUP = 1, 2
 ANCHOR, VIEWER = 20, 21
 OTHER_TERMINAL, WEBRTC_USER = 100, 1

@@ -277,10 +277,11 @@ def forgetting(app: AppId, room: str | None = None) -> Work[None]:
 
 
 def reviving(
-    app: AppId, states: Iterable[State], now: float, *, subject: str | None, numbers: Sequence[int] | None, most: int
-) -> Work[list[Callback]]:
+    app: AppId, kind: Kind, states: Iterable[State], now: float, *,
+    subject: str | None, numbers: Sequence[int] | None, most: int,
+) -> Work[list[Callback]]:  # fmt: skip
     """Makes ended callbacks pending again, the oldest first, at most `most`; gives them back."""
-    wanted = _matching(app, states, subject)
+    wanted = _matching(app, states, subject).where(callbacks.c.kind == kind)
     if numbers is not None:
         wanted = wanted.where(callbacks.c.number.in_(numbers))
 

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from billing.interface import AppId
+from signaling.callbacks import commands
 from signaling.callbacks import outbox as outboxes
 from signaling.callbacks import store as stores
 from signaling.callbacks.lanes import Callback, Lanes
@@ -171,7 +172,7 @@ async def test_dead_and_delivered_ones_are_told_again_before_what_came_later(des
     del desk.says["r"]
 
     revived = await desk.store.write(
-        stores.reviving(APP, ["dead"], desk.now, subject="r", numbers=None, most=10)
+        stores.reviving(APP, "live", ["dead"], desk.now, subject="r", numbers=None, most=10)
     )  # fmt: skip
     desk.outbox.take_up(revived)
     assert await desk.turn() == [("r", "a"), ("r", "b")], "c waits for its own time"
@@ -180,11 +181,14 @@ async def test_dead_and_delivered_ones_are_told_again_before_what_came_later(des
 
     numbers = [(await desk.kept())[1].number]
     again = await desk.store.write(
-        stores.reviving(APP, ["delivered"], desk.now, subject=None, numbers=numbers, most=10)
+        stores.reviving(APP, "live", ["delivered"], desk.now, subject=None, numbers=numbers, most=10)
     )  # fmt: skip
     desk.outbox.take_up(again)
     assert await desk.turn() == [("r", "b")]
-    assert await desk.store.write(stores.reviving(OTHER, ["delivered"], 0, subject=None, numbers=None, most=9)) == []
+    assert (
+        await desk.store.write(stores.reviving(OTHER, "live", ["delivered"], 0, subject=None, numbers=None, most=9))
+        == []
+    )
 
 
 async def test_a_replayed_one_has_a_day_of_its_own(desk: Desk) -> None:
@@ -194,7 +198,7 @@ async def test_a_replayed_one_has_a_day_of_its_own(desk: Desk) -> None:
     desk.now += 5 * DAY
     desk.says["r"] = "HTTP 500"
     desk.outbox.take_up(
-        await desk.store.write(stores.reviving(APP, ["dead"], desk.now, subject=None, numbers=None, most=1))
+        await desk.store.write(stores.reviving(APP, "live", ["dead"], desk.now, subject=None, numbers=None, most=1))
     )
     await desk.turn()
 
@@ -238,19 +242,42 @@ async def test_a_receiver_that_hangs_does_not_hold_up_the_end(desk: Desk) -> Non
     assert (await desk.kept())[0].state == "pending"
 
 
-async def test_too_much_is_refused_and_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outboxes, "MAX_OF_APP", 3)
-    monkeypatch.setattr(outboxes, "MAX_WAITING", 5)
+async def test_too_much_of_one_receiver_is_refused_and_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outboxes, "MAX_OF_TARGET", 3)
     desk.says = dict.fromkeys("rst", "HTTP 500")
 
     assert desk.tell("r", "a", "b", "c")
     assert not desk.tell("s", "d")
+    assert desk.outbox.tell(APP, "rtc", [Notice("101", "r", {})]), "another receiver of the same app"
     assert desk.tell("s", "e", "f", app=OTHER)
-    assert not desk.tell("t", "g", app=OTHER), "all together"
     await desk.turn()
 
     figures = desk.outbox.statistics()
-    assert (figures["told"], figures["waiting"], figures["refused"]) == (5, 5, 2)
+    assert (figures["told"], figures["waiting"], figures["refused"]) == (6, 6, 1)
+
+
+async def test_every_receiver_has_a_share_whatever_waits_for_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "MAX_WAITING", 5)
+    monkeypatch.setattr(outboxes, "SHARE", 2)
+
+    assert desk.tell("r", *"abcde")
+    assert not desk.tell("r", "f")
+    assert desk.tell("s", "a", "b", app=OTHER)
+    assert not desk.tell("s", "c", app=OTHER)
+
+
+async def test_cheap_callbacks_leave_a_reserve(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outboxes, "MAX_OF_TARGET", 8)
+
+    assert desk.tell("r", *[commands.AFTER_SEND_MSG] * 6)
+    for cheap in commands.CHEAP:
+        assert not desk.tell("r", cheap)
+    assert desk.tell("r", commands.AFTER_DESTROY_ROOM, commands.AFTER_END_BATTLE)
+    assert desk.outbox.tell(APP, "rtc", [Notice("103", "r", {})] * 6)
+    assert not desk.outbox.tell(APP, "rtc", [Notice("104", "r", {})])
+    assert desk.outbox.tell(APP, "rtc", [Notice("102", "r", {})])
 
 
 async def test_old_ones_are_forgotten_some_at_a_time(desk: Desk) -> None:
