@@ -76,17 +76,21 @@ class Outbox:
             self._lanes.add(callback)
         self._awake.set()
 
-    def tell(self, app: AppId, kind: Kind, notices: Sequence[Notice], *also: Work[None]) -> bool:
+    def tell(
+        self, app: AppId, kind: Kind, notices: Sequence[Notice], *also: Work[None], lost: Callable[[], None] | None = None
+    ) -> bool:
         """Takes what happened, and what is to be written together with it. False: it was refused, and nothing is
-        written."""
+        written. `lost` is called when nothing is, now or later."""
         cheap = all(notice.command in CHEAP for notice in notices)
         if len(notices) > self.room_for((app, kind), cheap=cheap):
             self._counts["refused"] += len(notices)
+            if lost is not None:
+                lost()
             return False
         new = [self._callback(app, kind, notice) for notice in notices]
         self._writing[app, kind] += len(new)
         written = self._store.write(together([adding(new), *also] if new else also))
-        written.add_done_callback(lambda done: self._written((app, kind), new, done))
+        written.add_done_callback(lambda done: self._written((app, kind), new, done, lost))
         return True
 
     def start_due(self) -> None:
@@ -152,10 +156,14 @@ class Outbox:
         body = msgspec.json.encode(notice.body).decode()
         return Callback(self._last, app, kind, notice.subject, notice.command, body, now)
 
-    def _written(self, target: Target, new: Sequence[Callback], done: asyncio.Future[None]) -> None:
+    def _written(
+        self, target: Target, new: Sequence[Callback], done: asyncio.Future[None], lost: Callable[[], None] | None
+    ) -> None:
         self._writing[target] -= len(new)
         if done.cancelled() or done.exception() is not None:
             self._counts["lost"] += len(new)
+            if lost is not None:
+                lost()
             return
         self._counts["told"] += len(new)
         self.take_up(new)

@@ -174,7 +174,8 @@ class Store:
         return batch
 
     def _commit(self, batch: list[_Write]) -> None:
-        """In one transaction, and again until the disk takes it; a store that closes gives up."""
+        """In one transaction, and again until the disk takes it; a store that closes gives up. When one of them is at
+        fault, each gets a transaction of its own, and the others are written."""
         while True:
             try:
                 with self._engine.begin() as connection:
@@ -187,8 +188,12 @@ class Store:
                     return self._tell(batch, error)
                 self._closing.wait(RETRY_S)
             except Exception as error:  # a fault of ours: it must not end the writer
-                logger.exception("callbacks were not written")
-                return self._tell(batch, error)
+                if len(batch) == 1:
+                    logger.exception("a write of the callbacks failed")
+                    return self._tell(batch, error)
+                for write in batch:
+                    self._commit([write])
+                return None
             else:
                 self.is_failing = False
                 return self._tell(batch, results)

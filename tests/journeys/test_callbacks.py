@@ -505,4 +505,6 @@ async def test_only_the_operator_sees_and_sets_them_over_http(scene: Scene) -> N
     assert await asyncio.to_thread(status, "PUT", wish) == 400
     assert await asyncio.to_thread(status, "PUT", {"rtc": {"url": scene.url, "events": [999]}}) == 400
     assert await asyncio.to_thread(status, "PUT", {"rtc": {"url": scene.url, "key": "a b"}}) == 400
+    for numbers in ([10**30], [-1], []):
+        assert await asyncio.to_thread(status, "POST", {"numbers": numbers}, None, "/replay") == 400
     assert scene.kept()["live"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -324,6 +325,21 @@ async def test_a_disk_that_refuses_is_tried_again(desk: Desk, monkeypatch: pytes
 
     assert await desk.turn() == [("r", "a")]
     assert not desk.store.is_failing
+
+
+async def test_a_write_that_fails_takes_no_other_with_it(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    gate = threading.Event()
+    desk.store.write(lambda _: gate.wait(5))  # what follows gathers in one batch
+    desk.tell("r", "a")
+    culprit = desk.store.write(stores.reviving(APP, "live", ["dead"], 0, subject=None, numbers=[10**30], most=1))
+    desk.tell("r", "b")
+    gate.set()
+
+    with pytest.raises(Exception, match="(?i)too large"):
+        await culprit
+    assert await desk.turn() == [("r", "a"), ("r", "b")]
+    assert desk.outbox.statistics()["lost"] == 0
+    assert "a write of the callbacks failed" in caplog.text
 
 
 async def test_many_writes_share_a_commit(desk: Desk) -> None:
