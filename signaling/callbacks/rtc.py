@@ -60,6 +60,7 @@ class RtcBook:
     def __init__(self) -> None:
         self._seated: dict[RoomId, set[UserId]] = {}
         self._linked = LinkedRooms()
+        self._over: set[RoomId] = set()  # rooms that are over, whose link's event is still to come
 
     def begin(self, room: RoomId, owner: UserId, seated: Iterable[UserId]) -> None:
         """A room is there, or was before the app wanted to be told."""
@@ -89,12 +90,13 @@ class RtcBook:
                 return self._seats(event)
             case RoomDismissed():
                 self._seated.pop(event.room_id, None)
-                self._linked.end(_APP, event.room_id)
+                self._end(event.room_id)
                 return [room_over(event.room_id, event.at)]
         return []
 
     def of_link(self, event: LinkChanged | LinkEnded) -> list[Notice]:
-        """The owner of a linked room is in this one as well: it enters and leaves with reason 4."""
+        """The owner of a linked room is in this one as well: it enters and leaves with reason 4, also because its own
+        room is over."""
         members = event.members if isinstance(event, LinkChanged) else ()
         owners = {room: self._linked.owner(_APP, room) for room in event.rooms}
         gained, lost = self._linked.change(_APP, event.rooms, members)
@@ -103,8 +105,11 @@ class RtcBook:
             if (owner := owners[seen]) is not None:
                 found.append(_entered(room, event.at, owner, ANCHOR, CROSS_ROOM))
         for room, seen in lost:
-            if (owner := owners[seen]) is not None and owners[room] is not None:  # or its 102 has ended the stay
+            if (owner := owners[seen]) is not None and room not in self._over:  # or its 102 has ended the stay
                 found.append(_notice(LEFT, room, event.at, UserId=owner, Role=ANCHOR, Reason=CROSS_ROOM))
+        for room in self._over.intersection(event.rooms):
+            self._over.discard(room)
+            self._linked.end(_APP, room)
         return found
 
     def of_stream(self, room: RoomId, user: UserId, view: PublicationView, started: bool, at: float) -> list[Notice]:
@@ -113,6 +118,13 @@ class RtcBook:
             return []
         types = AUDIO if view.kind == "audio" else SUB_STREAM if view.source == "screen" else VIDEO
         return [_notice(types[0 if started else 1], room, at, UserId=user)]
+
+    def _end(self, room: RoomId) -> None:
+        """The owner of a linked room is known until its link's event, for it leaves the others by that."""
+        if self._linked.others(_APP, room):
+            self._over.add(room)
+        else:
+            self._linked.end(_APP, room)
 
     def _entered(self, event: RoomEvent, user: UserId, reason: int) -> Notice:
         return _entered(event.room_id, event.at, user, self._role(event.room_id, user), reason)

@@ -16,11 +16,13 @@ from rooms.interface import (
     LinkChanged,
     LinkEnded,
     MessageKind,
+    RoomCreated,
     RoomDismissed,
     RoomId,
     RoomUpdated,
     Sending,
     UpdateRoom,
+    UserId,
 )
 from signaling.back_office import replies
 from signaling.callbacks import payloads
@@ -365,6 +367,34 @@ async def test_the_owner_of_a_linked_room_enters_and_leaves_across(house: House)
     alliances.exit_link(APP, "r", None)
     left = {"Role": 20, "Reason": 4}
     assert list(watch.told()) == [(104, {"UserId": "paul"} | left), (104, {"UserId": "olga"} | left)]
+
+
+@pytest.mark.parametrize("others", [{"s": "paul"}, {"s": "paul", "t": "anna"}])
+async def test_the_owner_of_a_linked_room_that_is_over_leaves_the_others(house: House, others: dict[str, str]) -> None:
+    alliances, book = house.rooms.alliances, RtcBook()
+    for room, owner in others.items():
+        await house.create(UserId(owner), room)
+        asked = await alliances.request_link(APP, "r", None, room, timeout_s=0, extra="")
+        await alliances.answer_link(APP, room, None, asked.request_id, True)
+    for event in house.events:
+        book.of_event(event)
+    for linked in house.between:
+        if isinstance(linked, LinkChanged | LinkEnded):
+            book.of_link(linked)
+    house.events.clear()
+    house.between.clear()
+
+    await house.rooms.leave(APP, "r", OLGA)
+
+    told = [notice for event in house.events for notice in book.of_event(event)]
+    told += [n for e in house.between if isinstance(e, LinkChanged | LinkEnded) for n in book.of_link(e)]
+    assert [(n.command, n.subject, n.body["EventInfo"].get("UserId")) for n in told] == [
+        ("102", "r", None), *(("104", room, "olga") for room in others),
+    ]  # fmt: skip
+    assert {n.body["EventInfo"]["Reason"] for n in told[1:]} == {4}
+    await house.create()
+    assert [n.command for n in book.of_event(house.last(RoomCreated))] == ["101"]
+    assert not book._over
 
 
 @pytest.mark.parametrize(
