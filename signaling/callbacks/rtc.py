@@ -26,6 +26,7 @@ from rooms.interface import (
     RoomId,
     SeatsChanged,
     UserId,
+    connection_of,
 )
 from signaling.callbacks.payloads import Notice, milliseconds
 from signaling.linked_rooms import LinkedRooms
@@ -80,6 +81,8 @@ class RtcBook:
                 return [self._entered(event, member.user, NORMAL)]
             case MemberReturned(user=user):
                 return [self._entered(event, user, TIMEOUT_RETRY)]
+            case ConnectionReplaced(user=user) if event.connection == connection_of(user):
+                return []  # what a robot published by is gone, and the robot is where it was
             case ConnectionReplaced(user=user):
                 return [self._entered(event, user, NETWORK_SWITCH)]
             case MemberLeft(user=user, reason=reason):

@@ -10,6 +10,7 @@ from callback_house import ANNA, APP, MS, NOW, OLGA, PAUL, House
 
 from media.interface import PublicationView
 from rooms.interface import (
+    ConnectionReplaced,
     Draft,
     FollowChanged,
     Gift,
@@ -23,6 +24,7 @@ from rooms.interface import (
     Sending,
     UpdateRoom,
     UserId,
+    connection_of,
 )
 from signaling.back_office import replies
 from signaling.callbacks import payloads
@@ -352,6 +354,11 @@ async def test_rooms_as_trtc_tells_them(house: House) -> None:
         (104, {"UserId": "anna", "Role": 21, "Reason": 3}),
         (102, {}),
     ]
+
+
+def test_a_robot_that_stands_by_itself_again_has_not_entered() -> None:
+    gone = ConnectionReplaced(APP, RoomId("r"), NOW, ANNA, "whip_1", connection_of(ANNA))
+    assert RtcBook().of_event(gone) == []
 
 
 async def test_the_owner_of_a_linked_room_enters_and_leaves_across(house: House) -> None:
