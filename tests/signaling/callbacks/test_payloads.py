@@ -187,11 +187,11 @@ async def test_what_was_asked_about_is_known_again_when_it_was_said(house: House
 def test_a_gift_is_asked_about_with_what_all_of_it_costs() -> None:
     sending = Sending("s1", ANNA, Gift("rose", "Rose", coins=3), 4, (OLGA,), NOW)
 
-    assert only([payloads.gift_before(RoomId("r"), sending)]) == {
+    assert only([payloads.gift_before(RoomId("r"), NOW - 60, sending)]) == {
         "Operator_Account": "anna", "RoomId": "r",
         "GiftWater": {
             "From_Account": "anna", "To_Account": ["olga"], "Time": int(NOW), "GiftId": "rose", "Count": 4,
-            "Coins": 12, "SendId": "s1",
+            "Coins": 12, "SendId": f"{MS - 60000}-s1",
         },
     }  # fmt: skip
 
