@@ -22,10 +22,10 @@ from signaling.callbacks import commands, rtc
 from signaling.callbacks.config import Kind
 from signaling.callbacks.lanes import Callback, Lanes, Target
 from signaling.callbacks.payloads import Notice
-from signaling.callbacks.schedule import DEAD_AFTER_S, pause
+from signaling.callbacks.schedule import DEAD_AFTER_S, REFUSALS, pause
 from signaling.callbacks.store import State, Store, Work, adding, all_pending, marking, newest, together
 
-__all__ = ["MAX_OF_TARGET", "MAX_WAITING", "Outbox", "SHARE", "Undeliverable"]
+__all__ = ["MAX_OF_TARGET", "MAX_WAITING", "NotAccepted", "Outbox", "SHARE", "Undeliverable"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +47,18 @@ class Undeliverable(Exception):
     """Trying again would not help; the message says why."""
 
 
+class NotAccepted(Exception):
+    """It was received, and the receiver says no to it: a minute is enough to try."""
+
+
 class Outbox:
     """The callbacks of a node."""
 
     def __init__(
         self, store: Store, send: Callable[[Callback], Awaitable[str | None]], *, clock: Callable[[], float]
     ) -> None:
-        """`send` makes one attempt, and gives back what is wrong, or None; it may raise Undeliverable. `clock` gives
-        Unix seconds."""
+        """`send` makes one attempt, and gives back what is wrong, or None; it may raise NotAccepted and
+        Undeliverable. `clock` gives Unix seconds."""
         self._store = store
         self._send = send
         self._clock = clock
@@ -111,12 +115,6 @@ class Outbox:
                     await self._awake.wait()
             except TimeoutError:
                 pass
-
-    async def settled(self) -> None:
-        """Returns when what was told is on disk, and no attempt is under way."""
-        await self._store.write(together(()))
-        while self._attempts:
-            await asyncio.wait(self._attempts)
 
     async def drain(self, seconds: float) -> None:
         """Delivers what may go now, for so long at most, and stops. The rest stays on disk for the next process."""
@@ -175,6 +173,8 @@ class Outbox:
             fault = await self._send(callback)
         except Undeliverable as error:
             fault, hopeless = str(error), True
+        except NotAccepted as error:
+            fault, hopeless = str(error), callback.attempts >= REFUSALS
         except Exception:
             logger.exception("callback %d failed", callback.number)
             fault = "an error of the server"

@@ -18,9 +18,9 @@ from signaling.callbacks.config import KINDS, Config
 from signaling.callbacks.gates import Gates
 from signaling.callbacks.lanes import Callback
 from signaling.callbacks.note import RoomNote
-from signaling.callbacks.outbox import Outbox, Undeliverable
+from signaling.callbacks.outbox import NotAccepted, Outbox, Undeliverable
 from signaling.callbacks.poster import Poster, PostFailed
-from signaling.callbacks.replies import fault_of
+from signaling.callbacks.replies import fault_of, refusal_of
 from signaling.callbacks.reporter import Reporter
 from signaling.callbacks.store import (
     Kept,
@@ -160,9 +160,13 @@ class Callbacks:
         if request is None:
             raise Undeliverable("the app has no URL for it any more")
         try:
-            return fault_of(await self._poster.post(request, DELIVER_WITHIN_S))
+            answer = await self._poster.post(request, DELIVER_WITHIN_S)
         except PostFailed as error:
             return str(error)
+        fault = fault_of(answer)
+        if fault is None and (refusal := refusal_of(answer)) is not None:
+            raise NotAccepted(refusal)
+        return fault
 
     def _tell_lost(self, app: AppId, room: RoomId, note: RoomNote) -> None:
         """A room that was open when the former process died."""

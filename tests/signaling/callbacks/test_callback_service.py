@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from callback_house import ANNA, APP, NOW, OLGA, Billing, House, Store
+from callback_house import ANNA, APP, NOW, OLGA, Billing, House, Store, settled
 
 from rooms.interface import Draft, FollowChanged, MessageKind, RoomId, Rooms, UpdateRoom
 from signaling.callbacks import commands, outbox, poster
@@ -44,7 +44,7 @@ class Node(House):
         await self.callbacks.change(APP, lambda before: msgspec.structs.replace(before, **config))
 
     async def told(self) -> list[Kept]:  # type: ignore[override]
-        await self.callbacks._outbox.settled()
+        await settled(self.callbacks._outbox)
         return await self.callbacks.list(APP, ["pending", "dead"], subject=None, after=0, most=200)
 
 

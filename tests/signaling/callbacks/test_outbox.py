@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from callback_house import settled
 
 from billing.interface import AppId
 from signaling.callbacks import commands
 from signaling.callbacks import outbox as outboxes
 from signaling.callbacks import store as stores
 from signaling.callbacks.lanes import Callback, Lanes
-from signaling.callbacks.outbox import Outbox, Undeliverable
+from signaling.callbacks.outbox import NotAccepted, Outbox, Undeliverable
 from signaling.callbacks.payloads import Notice
 from signaling.callbacks.schedule import DEAD_AFTER_S, pause
 from signaling.callbacks.store import Store
@@ -57,7 +58,7 @@ class Desk:
     async def turn(self) -> list[tuple[str, str]]:
         """Lets everything happen that is due by now; what the receiver got."""
         while True:
-            await self.outbox.settled()
+            await settled(self.outbox)
             self.outbox.start_due()
             if not self.outbox.statistics()["under_way"]:
                 break
@@ -65,7 +66,7 @@ class Desk:
         return got
 
     async def kept(self, *states: Any, room: str | None = None) -> list[stores.Kept]:
-        await self.outbox.settled()
+        await settled(self.outbox)
         wanted = states or ("pending", "delivered", "dead")
         return await self.store.read(stores.listing(APP, wanted, subject=room, after=0, most=100))
 
@@ -145,6 +146,20 @@ async def test_after_a_day_it_is_given_up_and_the_next_one_goes(desk: Desk) -> N
     assert waiting.state == "pending"
 
 
+async def test_one_that_is_not_accepted_is_given_up_after_a_minute_and_the_next_one_goes(desk: Desk) -> None:
+    desk.says["r"] = NotAccepted("code 7")
+    desk.tell("r", "a", "b")
+    for _ in range(6):
+        await desk.turn()
+        assert [each.state for each in await desk.kept()] == ["pending", "pending"]
+        desk.now += 10
+    assert ("r", "b") in await desk.turn()
+
+    dead, waiting = await desk.kept()
+    assert (dead.command, dead.state, dead.attempts, dead.error) == ("a", "dead", 8, "code 7")
+    assert waiting.state == "pending"
+
+
 async def test_one_without_a_receiver_is_given_up_at_once(desk: Desk) -> None:
     desk.says["r"] = Undeliverable("no URL")
     desk.tell("r", "a", "b")
@@ -210,7 +225,7 @@ async def test_a_new_process_goes_on_where_the_old_one_ended(desk: Desk) -> None
     desk.says["r"] = "HTTP 500"
     desk.tell("r", "a", "b")
     await desk.turn()
-    await desk.outbox.settled()
+    await settled(desk.outbox)
     await desk.stop()
 
     del desk.says["r"]
@@ -287,7 +302,7 @@ async def test_old_ones_are_forgotten_some_at_a_time(desk: Desk) -> None:
     desk.says["s"] = Undeliverable("no URL")
     desk.tell("s", "dead")
     await desk.turn()
-    await desk.outbox.settled()
+    await settled(desk.outbox)
 
     drop = stores.dropping_old(desk.now + 1, desk.now - 1, 0, 3)
     assert [await desk.store.write(drop) for _ in range(3)] == [3, 2, 0]
@@ -303,7 +318,7 @@ async def test_the_oldest_go_when_there_are_too_many(desk: Desk) -> None:
     desk.says["r"] = "HTTP 500"
     desk.tell("r", "f")
     await desk.turn()
-    await desk.outbox.settled()
+    await settled(desk.outbox)
 
     for most, left in ((7, "abcdef"), (4, "cdef"), (1, "f")):
         surplus = await desk.store.read(stores.surplus_before(most))
@@ -347,7 +362,7 @@ async def test_many_writes_share_a_commit(desk: Desk) -> None:
     sa.event.listen(desk.store._engine, "commit", commits.append)
     for number in range(500):
         desk.tell(f"r{number}", "a")
-    await desk.outbox.settled()
+    await settled(desk.outbox)
 
     assert len(commits) < 100
     assert desk.outbox.statistics()["told"] == 500
