@@ -56,8 +56,8 @@ from rooms.people import People, Person
 from rooms.profiles import Profile, ProfileChange
 from rooms.registry import Rooms, RoomTimes
 from rooms.requests import Outcome
-from rooms.room_statistic import RoomStatistic
 from rooms.robots import connection_of
+from rooms.room_statistic import RoomStatistic
 from rooms.seats import MovePolicy
 from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
 

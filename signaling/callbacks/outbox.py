@@ -81,7 +81,12 @@ class Outbox:
         self._awake.set()
 
     def tell(
-        self, app: AppId, kind: Kind, notices: Sequence[Notice], *also: Work[None], lost: Callable[[], None] | None = None
+        self,
+        app: AppId,
+        kind: Kind,
+        notices: Sequence[Notice],
+        *also: Work[None],
+        lost: Callable[[], None] | None = None,
     ) -> bool:
         """Takes what happened, and what is to be written together with it. False: it was refused, and nothing is
         written. `lost` is called when nothing is, now or later."""

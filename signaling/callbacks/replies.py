@@ -34,8 +34,8 @@ def fault_of(answer: Answer) -> str | None:
 def refusal_of(answer: Answer) -> str | None:
     """Why a callback was received, but not accepted; None: nothing is said against it.
 
-    Accepted is `{"ErrorCode": 0}`, `{"ActionStatus": "OK"}`, `{"code": 0}`, and any body that is none of these forms, an
-    empty one as well.
+    Accepted is `{"ErrorCode": 0}`, `{"ActionStatus": "OK"}`, `{"code": 0}`, and any body that is none of these forms,
+    an empty one as well.
     """
     said = _read(answer.body)
     code = said.get("ErrorCode", said.get("code", 0))

@@ -185,8 +185,8 @@ class Reporter:
         self, app: AppId, live: Sequence[Notice], rtc: Sequence[Notice], *also: Work[None],
         lost: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
-        """What the app wants to hear of it. TRTC's go first, for the notes are written with the others; `lost` is called
-        when those are not."""
+        """What the app wants to hear of it. TRTC's go first, for the notes are written with the others; `lost` is
+        called when those are not."""
         config = self._config_of(app)
         if config is not None and config.rtc is not None and rtc:
             wanted = config.rtc.events

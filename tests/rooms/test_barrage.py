@@ -48,9 +48,7 @@ def drain(chat: Barrage, now: float, leave: int) -> None:
 def test_a_message_carries_what_was_said_and_the_next_number() -> None:
     chat = Barrage()
 
-    assert say(chat, A, T, "hi", '{"c":1}') == Message(
-        1, T, MessageKind.TEXT, A, "A", text="hi", extension='{"c":1}'
-    )
+    assert say(chat, A, T, "hi", '{"c":1}') == Message(1, T, MessageKind.TEXT, A, "A", text="hi", extension='{"c":1}')
     assert say_custom(chat, B, "poll", "42", T + 1) == Message(
         2, T + 1, MessageKind.CUSTOM, B, "B", business_id="poll", data="42"
     )

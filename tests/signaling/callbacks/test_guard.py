@@ -30,7 +30,9 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     assert address_fault(address, private=True) is None
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+)
 def test_public_addresses_are_called(address: str) -> None:
     assert address_fault(address, private=False) is None
 

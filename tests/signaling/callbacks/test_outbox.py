@@ -350,7 +350,7 @@ async def test_a_write_that_fails_takes_no_other_with_it(desk: Desk, caplog: pyt
     desk.tell("r", "b")
     gate.set()
 
-    with pytest.raises(Exception, match="(?i)too large"):
+    with pytest.raises(Exception, match=r"(?i)too large"):
         await culprit
     assert await desk.turn() == [("r", "a"), ("r", "b")]
     assert desk.outbox.statistics()["lost"] == 0
