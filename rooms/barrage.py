@@ -128,23 +128,10 @@ class Barrage:
         self._passed = dict.fromkeys(MessageKind, 0)
         self._shed = dict.fromkeys(MessageKind, 0)
 
-    def send_text(self, sender: UserId, name: str, text: str, extension: str, now: float) -> Message:
-        """A member's words. Raises 100002 for what does not fit, 100012 for too much of this member or of all."""
-        draft = Draft(MessageKind.TEXT, sender, text, extension)
-        self.admit(draft, now)
-        return self.deliver(draft, name, now)
-
-    def send_custom(self, sender: UserId, name: str, business_id: str, data: str, now: float) -> Message:
-        """A member's message of the app's own kind; raises what `send_text` raises.
-
-        It counts as one of the member's texts: an app's own kind must not be the way round the member's limit.
-        """
-        draft = Draft(MessageKind.CUSTOM, sender, business_id=business_id, data=data)
-        self.admit(draft, now)
-        return self.deliver(draft, name, now)
-
     def admit(self, draft: Draft, now: float) -> None:
-        """The first half of sending: raises what `send_text` raises, and takes the message's place in the limits.
+        """The first half of sending a member's message: takes its place in the limits. Raises 100002 for what does not
+        fit, 100012 for too much of this member or of all. A message of the app's own kind counts as one of the member's
+        texts: it must not be the way round the member's limit.
 
         Whoever asks somebody else before the second half (`deliver`) has taken it already, so that nobody is asked
         about more than the limits let through.

@@ -56,6 +56,7 @@ from rooms.people import People, Person
 from rooms.profiles import Profile, ProfileChange
 from rooms.registry import Rooms, RoomTimes
 from rooms.requests import Outcome
+from rooms.robots import connection_of
 from rooms.room_statistic import RoomStatistic
 from rooms.seats import MovePolicy
 from rooms.views import MemberView, Role, RoomCard, RoomInfo, RoomView, SeatMode, SeatView
@@ -64,7 +65,7 @@ __all__ = [
     "Rooms", "RoomTimes", "RoomRefused", "RoomId", "UserId",
     "People", "Person", "Profile", "ProfileChange", "FollowChanged", "FollowCounts", "FollowKind",
     "CatalogueView", "CategoryView", "Draft", "Gift", "GiftCatalogue", "GiftCategory", "Message", "MessageKind",
-    "MovePolicy", "Naming", "Outcome", "RoomStatistic", "SeatRequest", "Sending", "UpdateRoom",
+    "MovePolicy", "Naming", "Outcome", "RoomStatistic", "SeatRequest", "Sending", "UpdateRoom", "connection_of",
     "MemberView", "Role", "RoomCard", "RoomInfo", "RoomView", "SeatMode", "SeatView",
     "AdminsChanged", "ConnectionReplaced", "DismissReason", "LeaveReason", "LikesCounted", "MemberBanned",
     "MemberDropped", "MemberEntered", "MemberLeft", "MemberMuted", "MemberReturned", "MessageSent", "MetadataChanged",

@@ -11,15 +11,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from billing.interface import Entitlements, Feature
+from rooms.buckets import UserBuckets
 from rooms.cursors import number_of
 from rooms.follows import FollowChanged, FollowCounts, FollowKind, FollowStore
 from rooms.ids import AppId, UserId, number_fault, refuse_faults, user_id_fault
 from rooms.profiles import Profile, ProfileChange, ProfileStore
+from rooms.talk_errors import too_frequent
 
-__all__ = ["CHUNK", "People", "PeopleStore", "Person"]
+__all__ = ["CHUNK", "RATE", "People", "PeopleStore", "Person"]
 
 CHUNK = 500
 """Users one statement asks about; SQLite takes 999 values at least."""
+RATE = 5.0
+"""Follows begun or ended by a user a second; twice as many at once. Each is told to the app's own server."""
 _NONE = FollowCounts()
 
 
@@ -53,25 +57,29 @@ class People:
         self._entitlements = entitlements
         self._clock = clock
         self._listener = listener or _nobody_hears
+        self._turns = UserBuckets(RATE, 2 * RATE)
 
     # Follows
 
     async def follow(self, app: AppId, user: UserId, target: UserId) -> int:
         """`user` follows `target` from now on, if it did not already; how many follow `target` then.
 
-        Raises 100002 for a bad id, oneself, or more than 5,000; billing's 100007.
+        Raises 100002 for a bad id, oneself, or more than 5,000; 100012; billing's 100007.
         """
         refuse_faults(user_id_fault(target), "Nobody follows itself." if user == target else None)
         await self._entitlements.require(app, Feature.FOLLOW)
+        self._take_turn(app, user)
         now = self._clock()
         if await self._store.follow(app, user, target, now):
             self._listener(FollowChanged(app, user, target, True, now))
         return await self._followers(app, target)
 
     async def unfollow(self, app: AppId, user: UserId, target: UserId) -> int:
-        """`user` follows `target` no longer, if it did; how many follow `target` then. Raises 100002, 100007."""
+        """`user` follows `target` no longer, if it did; how many follow `target` then. Raises 100002, 100007,
+        100012."""
         refuse_faults(user_id_fault(target))
         await self._entitlements.require(app, Feature.FOLLOW)
+        self._take_turn(app, user)
         if await self._store.unfollow(app, user, target):
             self._listener(FollowChanged(app, user, target, False, self._clock()))
         return await self._followers(app, target)
@@ -116,6 +124,10 @@ class People:
         """Says something else of `user`, who has a profile from then on. Raises 100002."""
         refuse_faults(user_id_fault(user))
         return await self._store.change_profile(app, user, change)
+
+    def _take_turn(self, app: AppId, user: UserId) -> None:
+        if not self._turns.take(UserId(f"{app}:{user}"), self._clock()):
+            raise too_frequent(f"You may follow {RATE:.0f} users a second; wait a moment.")
 
     async def _seen(self, app: AppId, viewer: UserId, users: Sequence[UserId]) -> list[Person]:
         profiles = await self._store.profiles(app, users)

@@ -68,7 +68,7 @@ class SocialStore:
     """One database by URL."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url)
+        self._engine = sa.create_engine(url, hide_parameters=True)  # in logs, where secrets do not belong
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _tune_sqlite)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="social")

@@ -2,8 +2,9 @@
 
 None of it needs a lease, so it waits for no lock: what is said is checked against the room as it is, and told at once.
 Only the app's own server may be asked before: about a gift, for which it charges (`gift_gate`), and about what a member
-wants to say (`message_gate`). Nothing is told unless it says yes, and what it said yes to is checked once more: the
-room may have ended meanwhile, and a member may have left or been muted.
+wants to say (`message_gate`). Nothing is told unless it says yes, and nothing in a room that has ended meanwhile. What
+it let a member say is checked once more, for the member may have left or been muted; a gift that is paid is given, also
+when its sender has left or was kicked.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from rooms.talk_errors import too_frequent
 
 __all__ = ["GiftGate", "MessageGate", "Talk"]
 
-GiftGate = Callable[[AppId, RoomId, Sending], Awaitable[None]]
-"""Asked before a gift is given; raises RoomRefused to refuse it."""
+GiftGate = Callable[[AppId, RoomId, float, Sending], Awaitable[None]]
+"""Asked before a gift is given in a room that began then (Unix seconds); raises RoomRefused to refuse it."""
 MessageGate = Callable[[AppId, RoomId, Draft], Awaitable[None] | None]
 """Asked before a member's message is said; what it gives back raises RoomRefused to refuse it. None: nobody wants to be
 asked, and the message is said at once, without a turn of the loop."""
@@ -154,7 +155,7 @@ class Talk:
             return sending
         try:
             if gate is not None:
-                await gate(app, room.room_id, sending)
+                await gate(app, room.room_id, room.created_at, sending)
             if room.over:
                 raise no_such_room()
             given = book.settle(sending, self._clock())

@@ -28,6 +28,8 @@ PAGE = 200
 STATES: tuple[State, ...] = ("pending", "delivered", "dead")
 
 T = TypeVar("T")
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""The number of a callback, as far as a database goes."""
 
 
 class _Token(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,7 +50,7 @@ class _Replay(msgspec.Struct, forbid_unknown_fields=True):
 
     state: Literal["delivered", "dead"] = "dead"
     room: str | None = None
-    numbers: Annotated[list[int], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+    numbers: Annotated[list[Number], msgspec.Meta(min_length=1, max_length=1000)] | None = None
 
 
 class CallbacksApi:

@@ -33,7 +33,7 @@ class _Battle:
 
 
 class BattleBook:
-    """The battles of one app that are not over."""
+    """The battles of all apps that are not over; no two have the same id."""
 
     def __init__(self) -> None:
         self._battles: dict[str, _Battle] = {}

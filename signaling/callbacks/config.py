@@ -13,10 +13,11 @@ import msgspec
 from signaling.callbacks.commands import ALIASES, ALL
 from signaling.errors import bad_parameter
 
-__all__ = ["Config", "Kind", "LiveCallbacks", "RtcCallbacks", "Token", "known_commands"]
+__all__ = ["KINDS", "Config", "Kind", "LiveCallbacks", "RtcCallbacks", "Token", "known_commands"]
 
 Kind = Literal["live", "rtc"]
 """The callbacks of the Live API, and those of TRTC's rooms and media; each app has one URL for each."""
+KINDS: tuple[Kind, ...] = ("live", "rtc")
 Key = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9]{0,32}$")]
 """Of the body's signature: at most 32 letters and digits, as TRTC has it. Empty: the body is not signed."""
 Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=5)]

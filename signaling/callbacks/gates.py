@@ -1,7 +1,7 @@
 """The questions: may this gift be given, may this be said? The app's own server answers while the member waits.
 
-A gift about which nobody answers is refused, because it costs something; a message is said, as published. An app may
-set both the other way. An app that does not want to be asked is not.
+A gift about which nobody answers is refused, because it costs something; its sender may send it again, by the same id.
+A message is said, as published. An app may set both the other way. An app that does not want to be asked is not.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ class Gates:
         self._asking: Counter[AppId] = Counter()
         self._counts = dict.fromkeys(("asked", "refused", "unanswered"), 0)
 
-    async def gift(self, app: AppId, room_id: RoomId, sending: Sending) -> None:
+    async def gift(self, app: AppId, room_id: RoomId, room_began: float, sending: Sending) -> None:
         """Raises 102004, or the code that the app's server wants its sender to see."""
         config = self._config_of(app)
         if config is None or (live := _asked(config, commands.BEFORE_SEND_GIFT)) is None:
             return
-        verdict = await self._ask(app, config, gift_before(room_id, sending), live.gift_timeout_s)
+        verdict = await self._ask(app, config, gift_before(room_id, room_began, sending), live.gift_timeout_s)
         gate: Gate = "open" if commands.GIFT_NOT_BLOCKING in live.commands else live.gift_gate
         if verdict is None:
             if gate == "closed":
-                raise RoomRefused(102004, "gift_refused", "Whether this gift may be given could not be found out.")
+                raise RoomRefused(102004, "gift_unanswered", "Whether this gift may be given could not be found out.")
             return
         code, words = verdict
         if code:

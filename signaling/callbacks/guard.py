@@ -9,7 +9,7 @@ Pure: text in, a fault's sentence or None out.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 __all__ = ["MAX_URL", "address_fault", "host_of", "url_fault"]
@@ -17,6 +17,9 @@ __all__ = ["MAX_URL", "address_fault", "host_of", "url_fault"]
 MAX_URL = 500
 _TRANSLATED = IPv6Address("64:ff9b::").packed[:12]
 """The prefix of NAT64 (RFC 6052)."""
+_UNICAST = IPv6Network("2000::/3")
+"""The one part of IPv6 that is given out (RFC 4291). Outside are the ways into a local network that no table of single
+ranges has in full: local NAT64, SIIT, site-local and IPv4-compatible addresses."""
 
 
 def url_fault(url: str, *, private: bool) -> str | None:
@@ -52,7 +55,8 @@ def address_fault(address: str, *, private: bool) -> str | None:
         found = _innermost(ip_address(address.partition("%")[0]))
     except ValueError:
         return "That is no IP address."
-    if found.is_global and not found.is_multicast:
+    given_out = isinstance(found, IPv4Address) or found in _UNICAST
+    if given_out and found.is_global and not found.is_multicast:
         return None
     return "A callback goes to a public address; the operator may allow others (--private-callbacks)."
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from billing.interface import AppId
 from signaling.callbacks.config import Kind
 
-__all__ = ["Callback", "Lanes"]
+__all__ = ["Callback", "Lanes", "Target"]
 
 Target = tuple[AppId, Kind]
 Lane = tuple[AppId, Kind, str]
@@ -62,7 +62,7 @@ class Lanes:
         self._lanes: dict[Lane, list[Callback]] = {}
         self._flying: dict[Lane, Callback] = {}
         self._flying_to: Counter[Target] = Counter()
-        self._waiting: Counter[AppId] = Counter()
+        self._waiting: Counter[Target] = Counter()
         # Hints: a lane may stand here more than once, and is looked at when its turn comes
         self._later: list[tuple[float, Lane]] = []
         self._ready: dict[Target, deque[Lane]] = {}
@@ -71,8 +71,8 @@ class Lanes:
         """Callbacks, those on their way included."""
         return self._waiting.total()
 
-    def of_app(self, app: AppId) -> int:
-        return self._waiting[app]
+    def of_target(self, target: Target) -> int:
+        return self._waiting[target]
 
     @property
     def flying(self) -> int:
@@ -88,7 +88,7 @@ class Lanes:
         """At its place in its lane: a replayed one stands before what happened after it."""
         lane = self._lanes.setdefault(callback.lane, [])
         insort(lane, callback)
-        self._waiting[callback.app] += 1
+        self._waiting[callback.target] += 1
         if lane[0] is callback:
             self._look_at(callback.lane)
 
@@ -113,7 +113,7 @@ class Lanes:
         self._land(callback)
         lane = self._lanes[callback.lane]
         lane.remove(callback)
-        self._waiting[callback.app] -= 1
+        self._waiting[callback.target] -= 1
         if lane:
             self._look_at(callback.lane)
         else:

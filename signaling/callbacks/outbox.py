@@ -18,20 +18,26 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from billing.interface import AppId
+from signaling.callbacks import commands, rtc
 from signaling.callbacks.config import Kind
-from signaling.callbacks.lanes import Callback, Lanes
+from signaling.callbacks.lanes import Callback, Lanes, Target
 from signaling.callbacks.payloads import Notice
-from signaling.callbacks.schedule import DEAD_AFTER_S, pause
+from signaling.callbacks.schedule import DEAD_AFTER_S, REFUSALS, pause
 from signaling.callbacks.store import State, Store, Work, adding, all_pending, marking, newest, together
 
-__all__ = ["MAX_OF_APP", "MAX_WAITING", "Outbox", "Undeliverable"]
+__all__ = ["MAX_OF_TARGET", "MAX_WAITING", "NotAccepted", "Outbox", "SHARE", "Undeliverable"]
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 50_000
-MAX_OF_APP = 20_000
-"""Callbacks that are not delivered, in all and of one app. What is told beyond is refused and counted: a receiver that
-is away must cost neither the memory nor the disk of all others."""
+MAX_OF_TARGET = 20_000
+"""Callbacks that are not delivered, in all and of one receiver. What is told beyond is refused and counted: a receiver
+that is away must cost neither the memory nor the disk of all others."""
+SHARE = 500
+"""Callbacks that every receiver has a place for, however many wait for others."""
+CHEAP_PART = 0.75
+"""How much of all this is open to cheap callbacks: the rest is for rooms, seats and battles."""
+CHEAP = commands.CHEAP | rtc.CHEAP
 
 BEHIND = 2_000
 """Writes that wait for the disk: a batch of the store."""
@@ -41,20 +47,24 @@ class Undeliverable(Exception):
     """Trying again would not help; the message says why."""
 
 
+class NotAccepted(Exception):
+    """It was received, and the receiver says no to it: a minute is enough to try."""
+
+
 class Outbox:
     """The callbacks of a node."""
 
     def __init__(
         self, store: Store, send: Callable[[Callback], Awaitable[str | None]], *, clock: Callable[[], float]
     ) -> None:
-        """`send` makes one attempt, and gives back what is wrong, or None; it may raise Undeliverable. `clock` gives
-        Unix seconds."""
+        """`send` makes one attempt, and gives back what is wrong, or None; it may raise NotAccepted and
+        Undeliverable. `clock` gives Unix seconds."""
         self._store = store
         self._send = send
         self._clock = clock
         self._lanes = Lanes()
         self._last = 0
-        self._writing: Counter[AppId] = Counter()
+        self._writing: Counter[Target] = Counter()
         self._attempts: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
         self._counts = dict.fromkeys(("told", "delivered", "failed_attempts", "dead", "refused", "lost"), 0)
@@ -70,16 +80,26 @@ class Outbox:
             self._lanes.add(callback)
         self._awake.set()
 
-    def tell(self, app: AppId, kind: Kind, notices: Sequence[Notice], *also: Work[None]) -> bool:
+    def tell(
+        self,
+        app: AppId,
+        kind: Kind,
+        notices: Sequence[Notice],
+        *also: Work[None],
+        lost: Callable[[], None] | None = None,
+    ) -> bool:
         """Takes what happened, and what is to be written together with it. False: it was refused, and nothing is
-        written."""
-        if len(notices) > self.room_for(app):
+        written. `lost` is called when nothing is, now or later."""
+        cheap = all(notice.command in CHEAP for notice in notices)
+        if len(notices) > self.room_for((app, kind), cheap=cheap):
             self._counts["refused"] += len(notices)
+            if lost is not None:
+                lost()
             return False
         new = [self._callback(app, kind, notice) for notice in notices]
-        self._writing[app] += len(new)
+        self._writing[app, kind] += len(new)
         written = self._store.write(together([adding(new), *also] if new else also))
-        written.add_done_callback(lambda done: self._written(app, new, done))
+        written.add_done_callback(lambda done: self._written((app, kind), new, done, lost))
         return True
 
     def start_due(self) -> None:
@@ -101,12 +121,6 @@ class Outbox:
             except TimeoutError:
                 pass
 
-    async def settled(self) -> None:
-        """Returns when what was told is on disk, and no attempt is under way."""
-        await self._store.write(together(()))
-        while self._attempts:
-            await asyncio.wait(self._attempts)
-
     async def drain(self, seconds: float) -> None:
         """Delivers what may go now, for so long at most, and stops. The rest stays on disk for the next process."""
         try:
@@ -127,11 +141,13 @@ class Outbox:
         """The disk does not keep up: what need not be written had better not be."""
         return self._store.waiting > BEHIND
 
-    def room_for(self, app: AppId) -> int:
+    def room_for(self, target: Target, *, cheap: bool = False) -> int:
         """How many more may wait."""
+        part = CHEAP_PART if cheap else 1
         waiting = len(self._lanes) + self._writing.total()
-        of_app = self._lanes.of_app(app) + self._writing[app]
-        return max(0, min(MAX_WAITING - waiting, MAX_OF_APP - of_app))
+        of_target = self._lanes.of_target(target) + self._writing[target]
+        most = min(int(MAX_OF_TARGET * part), max(int(SHARE * part), int(MAX_WAITING * part) - waiting + of_target))
+        return max(0, most - of_target)
 
     def statistics(self) -> Mapping[str, int]:
         return {"waiting": len(self._lanes), "under_way": self._lanes.flying, **self._counts}
@@ -143,10 +159,14 @@ class Outbox:
         body = msgspec.json.encode(notice.body).decode()
         return Callback(self._last, app, kind, notice.subject, notice.command, body, now)
 
-    def _written(self, app: AppId, new: Sequence[Callback], done: asyncio.Future[None]) -> None:
-        self._writing[app] -= len(new)
+    def _written(
+        self, target: Target, new: Sequence[Callback], done: asyncio.Future[None], lost: Callable[[], None] | None
+    ) -> None:
+        self._writing[target] -= len(new)
         if done.cancelled() or done.exception() is not None:
             self._counts["lost"] += len(new)
+            if lost is not None:
+                lost()
             return
         self._counts["told"] += len(new)
         self.take_up(new)
@@ -158,6 +178,8 @@ class Outbox:
             fault = await self._send(callback)
         except Undeliverable as error:
             fault, hopeless = str(error), True
+        except NotAccepted as error:
+            fault, hopeless = str(error), callback.attempts >= REFUSALS
         except Exception:
             logger.exception("callback %d failed", callback.number)
             fault = "an error of the server"

@@ -182,9 +182,10 @@ def follow_changed(event: FollowChanged) -> Notice:
 # Gifts and messages
 
 
-def gift_before(room_id: RoomId, sending: Sending) -> Notice:
+def gift_before(room_id: RoomId, room_began: float, sending: Sending) -> Notice:
     """`Coins` is what all `Count` gifts cost together. `SendId` is no published field: by it a receiver knows a giving
-    again that it is asked about twice, because its first answer did not arrive."""
+    again that it is asked about twice, because its first answer did not arrive. It begins with the room's beginning,
+    for senders may use a word again in a later room of the same id."""
     water = {
         "From_Account": sending.sender,
         "To_Account": list(sending.receivers),
@@ -192,7 +193,7 @@ def gift_before(room_id: RoomId, sending: Sending) -> Notice:
         "GiftId": sending.gift.gift_id,
         "Count": sending.count,
         "Coins": sending.coins,
-        "SendId": sending.send_id,
+        "SendId": f"{milliseconds(room_began)}-{sending.send_id}",
     }
     body = {"Operator_Account": sending.sender, "RoomId": room_id, "GiftWater": water}
     return _notice(commands.BEFORE_SEND_GIFT, room_id, body)

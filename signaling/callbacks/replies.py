@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Answer", "MAX_ANSWER", "fault_of", "verdict_of"]
+__all__ = ["Answer", "MAX_ANSWER", "fault_of", "refusal_of", "verdict_of"]
 
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer that are read; what is longer counts as unreadable."""
@@ -27,13 +27,16 @@ class Answer:
 
 
 def fault_of(answer: Answer) -> str | None:
-    """Why a callback is not delivered; None: it is.
+    """Why a callback was not received; None: it was."""
+    return None if 200 <= answer.status < 300 else f"HTTP {answer.status}"
 
-    Delivered is a 2xx whose body says nothing against it: `{"ErrorCode": 0}`, `{"ActionStatus": "OK"}`, `{"code": 0}`,
-    and any body that is none of these forms, an empty one as well.
+
+def refusal_of(answer: Answer) -> str | None:
+    """Why a callback was received, but not accepted; None: nothing is said against it.
+
+    Accepted is `{"ErrorCode": 0}`, `{"ActionStatus": "OK"}`, `{"code": 0}`, and any body that is none of these forms,
+    an empty one as well.
     """
-    if not 200 <= answer.status < 300:
-        return f"HTTP {answer.status}"
     said = _read(answer.body)
     code = said.get("ErrorCode", said.get("code", 0))
     if code not in (0, "0", None):

@@ -123,7 +123,8 @@ class Reporter:
             self._tell(app, [], [], forgetting(app))
             rooms.update(dict.fromkeys(rooms, ""))
         elif before is None:
-            self._tell(app, [], [], *(work for room in rooms if (work := self._note(app, room)) is not None))
+            for room in rooms:
+                self._keep_up(app, room)
         if after is None or after.rtc is None:
             self._rtc.pop(app, None)
         elif app not in self._rtc:
@@ -135,9 +136,7 @@ class Reporter:
             return
         for app in [app for app in self._open if self._config_of(app) is not None]:
             for index, room in enumerate(list(self._open.get(app, {}))):
-                work = self._note(app, room)
-                if work is not None:
-                    self._tell(app, [], [], work)
+                self._keep_up(app, room)
                 if index % NOTES_PER_TURN == NOTES_PER_TURN - 1:
                     await asyncio.sleep(0)
 
@@ -154,7 +153,10 @@ class Reporter:
             return
         book = self._rtc.get(event.app)
         rtc = book.of_event(event) if book is not None else []
-        self._tell(event.app, self._live(event, config), rtc, *self._keep(event))
+        self._tell(
+            event.app, self._live(event, config), rtc, *self._keep(event),
+            lost=lambda: self._note_again(event.app, event.room_id),
+        )  # fmt: skip
 
     def _live(self, event: RoomEvent, config: Config) -> list[Notice]:
         if config.live is None:
@@ -179,8 +181,12 @@ class Reporter:
             return [] if work is None else [work]
         return [forgetting(event.app, event.room_id)] if isinstance(event, RoomDismissed) else []
 
-    def _tell(self, app: AppId, live: Sequence[Notice], rtc: Sequence[Notice], *also: Work[None]) -> None:
-        """What the app wants to hear of it. TRTC's go first, for the notes are written with the others."""
+    def _tell(
+        self, app: AppId, live: Sequence[Notice], rtc: Sequence[Notice], *also: Work[None],
+        lost: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
+        """What the app wants to hear of it. TRTC's go first, for the notes are written with the others; `lost` is
+        called when those are not."""
         config = self._config_of(app)
         if config is not None and config.rtc is not None and rtc:
             wanted = config.rtc.events
@@ -190,7 +196,7 @@ class Reporter:
         names = config.live.commands if config is not None and config.live is not None else ()
         told = [notice for notice in live if notice.command in names]
         if told or also:
-            self._outbox.tell(app, "live", told, *also)
+            self._outbox.tell(app, "live", told, *also, lost=lost if also else None)
 
     def _of_link(self, event: AllianceEvent) -> list[Notice]:
         book = self._rtc.get(event.app)
@@ -203,6 +209,16 @@ class Reporter:
             self._open.pop(event.app, None)
         if event.app in self._thresholds:
             self._start(self._look_at_limit(event, len(rooms)))
+
+    def _keep_up(self, app: AppId, room: RoomId) -> None:
+        work = self._note(app, room)
+        if work is not None:
+            self._tell(app, [], [], work, lost=lambda: self._note_again(app, room))
+
+    def _note_again(self, app: AppId, room: RoomId) -> None:
+        """The last note of a room was not written: the next round writes it."""
+        if room in self._open.get(app, {}):
+            self._open[app][room] = ""
 
     def _note(self, app: AppId, room: RoomId) -> Work[None] | None:
         """Notes an open room as it is; None: it is noted so already, or is over."""

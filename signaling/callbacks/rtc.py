@@ -26,16 +26,19 @@ from rooms.interface import (
     RoomId,
     SeatsChanged,
     UserId,
+    connection_of,
 )
 from signaling.callbacks.payloads import Notice, milliseconds
 from signaling.linked_rooms import LinkedRooms
 
-__all__ = ["EVENT_TYPES", "RtcBook", "room_over"]
+__all__ = ["CHEAP", "EVENT_TYPES", "RtcBook", "room_over"]
 
 CREATED, DISMISSED, ENTERED, LEFT, ROLE = 101, 102, 103, 104, 105
 VIDEO, AUDIO, SUB_STREAM = (201, 202), (203, 204), (205, 206)
 """Started, stopped."""
 EVENT_TYPES = frozenset({CREATED, DISMISSED, ENTERED, LEFT, ROLE, *VIDEO, *AUDIO, *SUB_STREAM})
+CHEAP = frozenset({str(ENTERED), str(LEFT)})
+"""Those that any member can cause at will, and that are missed least; by their names as commands."""
 ROOM_GROUP, MEDIA_GROUP = 1, 2
 ANCHOR, VIEWER = 20, 21
 OTHER_TERMINAL, WEBRTC_USER = 100, 1
@@ -58,6 +61,7 @@ class RtcBook:
     def __init__(self) -> None:
         self._seated: dict[RoomId, set[UserId]] = {}
         self._linked = LinkedRooms()
+        self._over: set[RoomId] = set()  # rooms that are over, whose link's event is still to come
 
     def begin(self, room: RoomId, owner: UserId, seated: Iterable[UserId]) -> None:
         """A room is there, or was before the app wanted to be told."""
@@ -77,6 +81,8 @@ class RtcBook:
                 return [self._entered(event, member.user, NORMAL)]
             case MemberReturned(user=user):
                 return [self._entered(event, user, TIMEOUT_RETRY)]
+            case ConnectionReplaced(user=user) if event.connection == connection_of(user):
+                return []  # what a robot published by is gone, and the robot is where it was
             case ConnectionReplaced(user=user):
                 return [self._entered(event, user, NETWORK_SWITCH)]
             case MemberLeft(user=user, reason=reason):
@@ -87,12 +93,13 @@ class RtcBook:
                 return self._seats(event)
             case RoomDismissed():
                 self._seated.pop(event.room_id, None)
-                self._linked.end(_APP, event.room_id)
+                self._end(event.room_id)
                 return [room_over(event.room_id, event.at)]
         return []
 
     def of_link(self, event: LinkChanged | LinkEnded) -> list[Notice]:
-        """The owner of a linked room is in this one as well: it enters and leaves with reason 4."""
+        """The owner of a linked room is in this one as well: it enters and leaves with reason 4, also because its own
+        room is over."""
         members = event.members if isinstance(event, LinkChanged) else ()
         owners = {room: self._linked.owner(_APP, room) for room in event.rooms}
         gained, lost = self._linked.change(_APP, event.rooms, members)
@@ -101,8 +108,11 @@ class RtcBook:
             if (owner := owners[seen]) is not None:
                 found.append(_entered(room, event.at, owner, ANCHOR, CROSS_ROOM))
         for room, seen in lost:
-            if (owner := owners[seen]) is not None and owners[room] is not None:  # or its 102 has ended the stay
+            if (owner := owners[seen]) is not None and room not in self._over:  # or its 102 has ended the stay
                 found.append(_notice(LEFT, room, event.at, UserId=owner, Role=ANCHOR, Reason=CROSS_ROOM))
+        for room in self._over.intersection(event.rooms):
+            self._over.discard(room)
+            self._linked.end(_APP, room)
         return found
 
     def of_stream(self, room: RoomId, user: UserId, view: PublicationView, started: bool, at: float) -> list[Notice]:
@@ -111,6 +121,13 @@ class RtcBook:
             return []
         types = AUDIO if view.kind == "audio" else SUB_STREAM if view.source == "screen" else VIDEO
         return [_notice(types[0 if started else 1], room, at, UserId=user)]
+
+    def _end(self, room: RoomId) -> None:
+        """The owner of a linked room is known until its link's event, for it leaves the others by that."""
+        if self._linked.others(_APP, room):
+            self._over.add(room)
+        else:
+            self._linked.end(_APP, room)
 
     def _entered(self, event: RoomEvent, user: UserId, reason: int) -> Notice:
         return _entered(event.room_id, event.at, user, self._role(event.room_id, user), reason)

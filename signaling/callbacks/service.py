@@ -14,13 +14,13 @@ import msgspec
 from billing.interface import AppId, Entitlements
 from rooms.interface import RoomId, RoomRefused
 from signaling.callbacks import commands, payloads, rtc
-from signaling.callbacks.config import Config
+from signaling.callbacks.config import KINDS, Config
 from signaling.callbacks.gates import Gates
 from signaling.callbacks.lanes import Callback
 from signaling.callbacks.note import RoomNote
-from signaling.callbacks.outbox import Outbox, Undeliverable
+from signaling.callbacks.outbox import NotAccepted, Outbox, Undeliverable
 from signaling.callbacks.poster import Poster, PostFailed
-from signaling.callbacks.replies import fault_of
+from signaling.callbacks.replies import fault_of, refusal_of
 from signaling.callbacks.reporter import Reporter
 from signaling.callbacks.store import (
     Kept,
@@ -130,15 +130,19 @@ class Callbacks:
     async def replay(
         self, app: AppId, states: Sequence[State], *, subject: str | None, numbers: Sequence[int] | None
     ) -> int:
-        """Tells ended callbacks again, the oldest first; how many. What does not fit into the outbox is left."""
-        most = min(REPLAY_AT_ONCE, self._outbox.room_for(app))
-        if most == 0:
+        """Tells ended callbacks again, the oldest of each kind first; how many. What does not fit into the outbox is
+        left."""
+        if not any(self._outbox.room_for((app, kind)) for kind in KINDS):
             raise RoomRefused(100012, "too_frequent", "Too many callbacks wait already; try again later.")
-        revived = await self._store.write(
-            reviving(app, states, self._clock(), subject=subject, numbers=numbers, most=most)
-        )
-        self._outbox.take_up(revived)
-        return len(revived)
+        count = 0
+        for kind in KINDS:
+            most = min(REPLAY_AT_ONCE - count, self._outbox.room_for((app, kind)))
+            revived = await self._store.write(
+                reviving(app, kind, states, self._clock(), subject=subject, numbers=numbers, most=most)
+            )
+            self._outbox.take_up(revived)
+            count += len(revived)
+        return count
 
     def statistics(self) -> Mapping[str, int]:
         return {
@@ -156,9 +160,13 @@ class Callbacks:
         if request is None:
             raise Undeliverable("the app has no URL for it any more")
         try:
-            return fault_of(await self._poster.post(request, DELIVER_WITHIN_S))
+            answer = await self._poster.post(request, DELIVER_WITHIN_S)
         except PostFailed as error:
             return str(error)
+        fault = fault_of(answer)
+        if fault is None and (refusal := refusal_of(answer)) is not None:
+            raise NotAccepted(refusal)
+        return fault
 
     def _tell_lost(self, app: AppId, room: RoomId, note: RoomNote) -> None:
         """A room that was open when the former process died."""

@@ -99,7 +99,7 @@ class Store:
     """One database by URL, written by one process."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url)
+        self._engine = sa.create_engine(url, hide_parameters=True)  # in logs, where secrets do not belong
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _tune_sqlite)
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
@@ -174,7 +174,8 @@ class Store:
         return batch
 
     def _commit(self, batch: list[_Write]) -> None:
-        """In one transaction, and again until the disk takes it; a store that closes gives up."""
+        """In one transaction, and again until the disk takes it; a store that closes gives up. When one of them is at
+        fault, each gets a transaction of its own, and the others are written."""
         while True:
             try:
                 with self._engine.begin() as connection:
@@ -187,8 +188,12 @@ class Store:
                     return self._tell(batch, error)
                 self._closing.wait(RETRY_S)
             except Exception as error:  # a fault of ours: it must not end the writer
-                logger.exception("callbacks were not written")
-                return self._tell(batch, error)
+                if len(batch) == 1:
+                    logger.exception("a write of the callbacks failed")
+                    return self._tell(batch, error)
+                for write in batch:
+                    self._commit([write])
+                return None
             else:
                 self.is_failing = False
                 return self._tell(batch, results)
@@ -277,10 +282,11 @@ def forgetting(app: AppId, room: str | None = None) -> Work[None]:
 
 
 def reviving(
-    app: AppId, states: Iterable[State], now: float, *, subject: str | None, numbers: Sequence[int] | None, most: int
-) -> Work[list[Callback]]:
+    app: AppId, kind: Kind, states: Iterable[State], now: float, *,
+    subject: str | None, numbers: Sequence[int] | None, most: int,
+) -> Work[list[Callback]]:  # fmt: skip
     """Makes ended callbacks pending again, the oldest first, at most `most`; gives them back."""
-    wanted = _matching(app, states, subject)
+    wanted = _matching(app, states, subject).where(callbacks.c.kind == kind)
     if numbers is not None:
         wanted = wanted.where(callbacks.c.number.in_(numbers))
 

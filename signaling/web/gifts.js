@@ -5,6 +5,7 @@
 
 import { readGift } from './chat.js';
 import { byId, element, guarded, hueOf, initials, picture } from './dom.js';
+import { SendIds } from './send_once.js';
 import { language, say } from './words.js';
 
 const SHOWN_MS = 3200;
@@ -19,6 +20,7 @@ export class Gifts {
   #gifts = new Map();
   #chosen = null;
   #show = new GiftShow();
+  #sendIds = new SendIds();
 
   /** @param {import('./live_client.js').LiveClient} client */
   constructor(client) {
@@ -100,7 +102,8 @@ export class Gifts {
 
   async #send() {
     if (this.#chosen === null) return;
-    await this.#client.sendGift({ gift_id: this.#chosen, count: Number(byId('gift-count').value) });
+    const gift = { gift_id: this.#chosen, count: Number(byId('gift-count').value) };
+    await this.#sendIds.send(JSON.stringify(gift), (send_id) => this.#client.sendGift({ ...gift, send_id }));
     byId('gifts').close();
   }
 }

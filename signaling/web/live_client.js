@@ -393,12 +393,15 @@ export class LiveClient extends EventTarget {
   }
 
   /**
-   * Gives something. A time-out is tried again with the same id, so that it counts once.
+   * Gives something. After a time-out, or when the app's own server did not answer, it is tried again with the same id,
+   * so that it counts and is paid once. Whoever tries again after that gives the same `send_id`.
    * @param {{gift_id: string, count?: number, receivers?: string[], send_id?: string}} gift
    * @returns {Promise<{send_id: string, gift_id: string, count: number, coins: number, number: number}>}
    */
   sendGift({ gift_id, count = 1, receivers = [], send_id = makeId() }) {
-    return sendUntilAnswered(() => this.#ask('gift.send', { gift_id, count, send_id, receivers }));
+    return sendUntilAnswered(
+      () => this.#ask('gift.send', { gift_id, count, send_id, receivers }),
+      (attempt) => pause(delayBefore(attempt), this.#stopped.signal));
   }
 
   // ---- Sending ---------------------------------------------------------------------------------------------------

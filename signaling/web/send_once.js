@@ -5,6 +5,15 @@
 
 const ATTEMPTS = 3;
 
+/** Silence of the server, and of the app's own server behind it. */
+const SILENCE = new Set(['timeout', 'gift_unanswered']);
+
+/** After these it may have counted, or still may. */
+const OPEN = new Set([...SILENCE, 'connection_lost', 'request_conflict']);
+
+/** How long the same, sent again by hand, is meant to be the same; signaling/README.md bounds it (`SendId`). */
+const SAME_FOR_MS = 60_000;
+
 /**
  * A UUID (version 4). `crypto.randomUUID` is there on secure pages only; a server in the house has http.
  * @returns {string}
@@ -21,14 +30,46 @@ export function makeId() {
  * Sends until there is an answer: a refusal is one, silence is not.
  * @template T
  * @param {() => Promise<T>} send  sends the same each time, its id too
+ * @param {(attempt: number) => Promise<void>} wait  before the next attempt; from 0
  * @returns {Promise<T>}
  */
-export async function sendUntilAnswered(send) {
+export async function sendUntilAnswered(send, wait) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await send();
     } catch (error) {
-      if (error.name !== 'timeout' || attempt === ATTEMPTS) throw error;
+      if (!SILENCE.has(error.name) || attempt === ATTEMPTS) throw error;
     }
+    await wait(attempt - 1);
+  }
+}
+
+/** The ids of what somebody sends by hand: who heard no answer, and sends the same again, must not pay twice. */
+export class SendIds {
+  #open = null;
+
+  /**
+   * @template T
+   * @param {string} what  is sent
+   * @param {(send_id: string) => Promise<T>} send
+   * @param {number} [now]  in milliseconds
+   * @returns {Promise<T>}
+   */
+  async send(what, send, now = Date.now()) {
+    const isSame = this.#open?.what === what && now - this.#open.at < SAME_FOR_MS;
+    const sent = isSame ? this.#open : { what, at: now, id: makeId() };
+    this.#open = sent;
+    try {
+      const answer = await send(sent.id);
+      this.#close(sent);
+      return answer;
+    } catch (error) {
+      if (!OPEN.has(error.name)) this.#close(sent);
+      throw error;
+    }
+  }
+
+  #close(sent) {
+    if (this.#open === sent) this.#open = null;
   }
 }

@@ -665,6 +665,7 @@ const refusals = { zh: {
     request_conflict: '已有一个未完成的请求。',
     no_such_request: '该请求已结束。',
     too_frequent: '操作太频繁，请稍候再试。',
+    gift_unanswered: '暂时无法确认礼物是否送出，请再试一次，不会重复扣费。',
     too_many_requests: '操作太频繁，请稍候再试。',
     seat_locked: '该麦位已锁定。',
     seat_occupied: '该麦位已有人。',

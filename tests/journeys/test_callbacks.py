@@ -326,9 +326,10 @@ async def test_the_server_decides_about_gifts(scene: Scene) -> None:
     answers = scene.receiver.answers
     assert await give("1") == 0
     asked = scene.receiver.got[-1]
+    began, _, word = asked["GiftWater"].pop("SendId").partition("-")
+    assert (word, int(began) <= 1000 * asked["GiftWater"]["Time"] + 1000) == ("1", True)
     assert asked["GiftWater"] | {"Time": 0} == {
         "From_Account": "anna", "To_Account": ["olga"], "Time": 0, "GiftId": "rose", "Count": 2, "Coins": 10,
-        "SendId": "1",
     }  # fmt: skip
     assert await give("1") == 0
     assert len(scene.receiver.got) == 1, "it is given already, and not asked about again"
@@ -340,7 +341,9 @@ async def test_the_server_decides_about_gifts(scene: Scene) -> None:
         await anna.call("gift.send", gift_id="rose", count=1, send_id="3")
     assert told.value.code == 102150
     answers[commands.BEFORE_SEND_GIFT] = None
-    assert await give("4") == 102004, "nobody answers: it is not given"
+    with pytest.raises(Told) as unanswered:
+        await anna.call("gift.send", gift_id="rose", count=1, send_id="3")
+    assert (unanswered.value.code, unanswered.value.name) == (102004, "gift_unanswered"), "it is not given"
     assert (await anna.call("room.statistic"))["total_gifts_sent"] == 2
 
     await want(scene, commands.BEFORE_SEND_GIFT, commands.GIFT_NOT_BLOCKING, gift_timeout_s=0.5)
@@ -505,4 +508,6 @@ async def test_only_the_operator_sees_and_sets_them_over_http(scene: Scene) -> N
     assert await asyncio.to_thread(status, "PUT", wish) == 400
     assert await asyncio.to_thread(status, "PUT", {"rtc": {"url": scene.url, "events": [999]}}) == 400
     assert await asyncio.to_thread(status, "PUT", {"rtc": {"url": scene.url, "key": "a b"}}) == 400
+    for numbers in ([10**30], [-1], []):
+        assert await asyncio.to_thread(status, "POST", {"numbers": numbers}, None, "/replay") == 400
     assert scene.kept()["live"] is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rooms.barrage import BURST, KEPT, MEMBER_BURST, MEMBER_RATE, RATE, RESERVES, Barrage, Message, MessageKind
+from rooms.barrage import BURST, KEPT, MEMBER_BURST, MEMBER_RATE, RATE, RESERVES, Barrage, Draft, Message, MessageKind
 from rooms.buckets import Bucket, UserBuckets
 from rooms.errors import RoomRefused
 from rooms.ids import UserId
@@ -15,7 +15,16 @@ TOLD = [MessageKind.GIFT, MessageKind.SYSTEM, MessageKind.LIKE, MessageKind.ENTE
 
 
 def say(chat: Barrage, user: UserId, now: float, text: str = "hello", extension: str = "") -> Message:
-    return chat.send_text(user, user.upper(), text, extension, now)
+    return passed(chat, Draft(MessageKind.TEXT, user, text, extension), now)
+
+
+def say_custom(chat: Barrage, user: UserId, business_id: str, data: str, now: float) -> Message:
+    return passed(chat, Draft(MessageKind.CUSTOM, user, business_id=business_id, data=data), now)
+
+
+def passed(chat: Barrage, draft: Draft, now: float) -> Message:
+    chat.admit(draft, now)
+    return chat.deliver(draft, draft.sender.upper(), now)
 
 
 def code_of_text(chat: Barrage, text: str, extension: str = "", user: UserId = A, now: float = T) -> int:
@@ -26,7 +35,7 @@ def code_of_text(chat: Barrage, text: str, extension: str = "", user: UserId = A
 
 def code_of_custom(chat: Barrage, business_id: str, data: str, now: float = T) -> int:
     with pytest.raises(RoomRefused) as refused:
-        chat.send_custom(A, "A", business_id, data, now)
+        say_custom(chat, A, business_id, data, now)
     return refused.value.code
 
 
@@ -39,11 +48,9 @@ def drain(chat: Barrage, now: float, leave: int) -> None:
 def test_a_message_carries_what_was_said_and_the_next_number() -> None:
     chat = Barrage()
 
-    assert chat.send_text(A, "Anna", "hi", '{"c":1}', T) == Message(
-        1, T, MessageKind.TEXT, A, "Anna", text="hi", extension='{"c":1}'
-    )
-    assert chat.send_custom(B, "Bob", "poll", "42", T + 1) == Message(
-        2, T + 1, MessageKind.CUSTOM, B, "Bob", business_id="poll", data="42"
+    assert say(chat, A, T, "hi", '{"c":1}') == Message(1, T, MessageKind.TEXT, A, "A", text="hi", extension='{"c":1}')
+    assert say_custom(chat, B, "poll", "42", T + 1) == Message(
+        2, T + 1, MessageKind.CUSTOM, B, "B", business_id="poll", data="42"
     )
     assert chat.tell(MessageKind.GIFT, A, "Anna", T + 2, data="rose") == Message(
         3, T + 2, MessageKind.GIFT, A, "Anna", data="rose"
@@ -56,7 +63,7 @@ def test_what_just_fits_passes_and_one_byte_more_is_refused() -> None:
     assert say(chat, A, T, "é" * 500, "x" * 1024).text == "é" * 500
     assert code_of_text(chat, "é" * 500 + "x") == 100002
     assert code_of_text(chat, "x", "é" * 512 + "x") == 100002
-    chat.send_custom(A, "A", "b" * 50, "x" * 2048, T)
+    say_custom(chat, A, "b" * 50, "x" * 2048, T)
     assert code_of_custom(chat, "b" * 51, "x") == 100002
     assert code_of_custom(chat, "b", "x" * 2049) == 100002
     for text, business_id, data in (("x" * 1001, "", ""), ("", "b" * 51, ""), ("", "", "x" * 2049)):
@@ -86,7 +93,7 @@ def test_a_member_may_send_ten_at_once_and_five_a_second() -> None:
     chat = Barrage()
     for number in range(MEMBER_BURST):
         if number % 2:
-            chat.send_custom(A, "A", "b", "x", T)
+            say_custom(chat, A, "b", "x", T)
         else:
             say(chat, A, T)
 

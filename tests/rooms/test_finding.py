@@ -56,6 +56,8 @@ async def test_public_rooms_are_found_by_their_names_and_by_their_owners(house: 
     assert await found("ann") == ["r2"]
     assert await found("r") == ["r1", "r2"]
     assert await found("nothing") == []
+    await house.rooms.update(APP, "r2", UpdateRoom(None, name="Late  night\u3000\u3000talk"))
+    assert await found("late night   TALK") == ["r2"]
     first, cursor = await house.rooms.finding.rooms(APP, OLGA, "r", count=1)
     second, end = await house.rooms.finding.rooms(APP, OLGA, "r", cursor=cursor, count=1)
     assert ([card.room_id for card in (*first, *second)], end) == (["r1", "r2"], "")

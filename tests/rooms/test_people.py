@@ -239,3 +239,16 @@ def test_the_tables_are_those_of_postgresql_too() -> None:
 
     assert set(made) == {"profiles", "follows", "follow_counts", "gift_catalogues"}
     assert "number BIGSERIAL" in made["follows"], "a number of 32 bits would be used up"
+
+
+async def test_follows_begun_and_ended_are_limited(town: Town) -> None:
+    for _ in range(5):
+        await town.people.follow(APP, A, B)
+        await town.people.unfollow(APP, A, B)
+    for refused in (town.people.follow(APP, A, B), town.people.unfollow(APP, A, B)):
+        with pytest.raises(RoomRefused) as refusal:
+            await refused
+        assert refusal.value.code == 100012
+    assert await town.people.follow(APP, C, B) == 1, "another's turn"
+    town.clock.now += 1
+    assert await town.people.follow(APP, A, B) == 2

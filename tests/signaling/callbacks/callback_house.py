@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,20 @@ from typing import Any
 from billing.interface import AppId, EditionView, Feature, Gauge, Lease
 from rooms.interface import AllianceEvent, Profile, ProfileChange, RoomEvent, Rooms, UserId
 from signaling.callbacks import payloads
+from signaling.callbacks.outbox import Outbox
 from signaling.callbacks.payloads import Notice
+from signaling.callbacks.store import together
 
 APP, NOW = AppId(1400000001), 1_800_000_000.25
 MS = 1_800_000_000_250
 OLGA, ANNA, PAUL = UserId("olga"), UserId("anna"), UserId("paul")
+
+
+async def settled(outbox: Outbox) -> None:
+    """Returns when what was told is on disk, and no attempt is under way."""
+    await outbox._store.write(together(()))
+    while outbox._attempts:
+        await asyncio.wait(outbox._attempts)
 
 
 class Billing:

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from callback_house import ANNA, APP, NOW, OLGA, Billing, House, Store
+from callback_house import ANNA, APP, NOW, OLGA, Billing, House, Store, settled
 
-from rooms.interface import Draft, FollowChanged, MessageKind, RoomId, Rooms
-from signaling.callbacks import commands, poster
+from rooms.interface import Draft, FollowChanged, MessageKind, RoomId, Rooms, UpdateRoom
+from signaling.callbacks import commands, outbox, poster
 from signaling.callbacks.config import Config, LiveCallbacks, RtcCallbacks, Token
 from signaling.callbacks.service import Callbacks
 from signaling.callbacks.store import Kept
@@ -44,7 +44,7 @@ class Node(House):
         await self.callbacks.change(APP, lambda before: msgspec.structs.replace(before, **config))
 
     async def told(self) -> list[Kept]:  # type: ignore[override]
-        await self.callbacks._outbox.settled()
+        await settled(self.callbacks._outbox)
         return await self.callbacks.list(APP, ["pending", "dead"], subject=None, after=0, most=200)
 
 
@@ -115,6 +115,31 @@ async def test_a_room_that_was_there_before_is_noted_when_the_app_sets_its_callb
     await node.die()
     await node.start()
     assert [each.command for each in await node.told()][-2:] == ["102", commands.AFTER_DESTROY_ROOM]
+
+
+@pytest.mark.parametrize("trouble", ["refused", "lost"])
+async def test_a_note_that_was_not_written_is_written_later(
+    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: str
+) -> None:
+    await node.want(live=EVERYTHING)
+    await node.create()
+    with monkeypatch.context() as patch:
+        if trouble == "refused":
+            patch.setattr(outbox, "MAX_OF_TARGET", 0)
+        else:
+            patch.setattr(outbox, "adding", lambda _: broken)
+        await node.rooms.update(APP, "r", UpdateRoom(OLGA, name="renamed"))
+        await node.told()
+    await node.callbacks.reporter.note_figures()
+    await node.die()
+
+    await node.start()
+    lost = (await node.told())[-1]
+    assert msgspec.json.decode(lost.body)["RoomInfo"]["RoomName"] == "renamed"
+
+
+def broken(_: object) -> None:
+    raise RuntimeError("ours")
 
 
 async def test_who_wants_nothing_any_more_is_not_told_of_rooms_that_died(node: Node) -> None:

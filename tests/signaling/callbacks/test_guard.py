@@ -22,14 +22,17 @@ from signaling.errors import ProtocolError
     ["127.0.0.1", "127.255.255.254", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
      "0.0.0.0", "255.255.255.255", "224.0.0.1", "192.0.2.1", "240.0.0.1", "::", "::1", "fe80::1", "fe80::1%eth0",
      "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1",
-     "2002:7f00:1::", "2001:db8::1", "nonsense"],
+     "2002:7f00:1::", "2001:db8::1", "::ffff:0:7f00:1", "::ffff:0:8.8.8.8", "64:ff9b:1::a00:1", "64:ff9b:1::808:808",
+     "fec0::1", "::7f00:1", "::8.8.8.8", "4000::1", "nonsense"],
 )  # fmt: skip
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     assert address_fault(address, private=False)
     assert address_fault(address, private=True) is None
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+)
 def test_public_addresses_are_called(address: str) -> None:
     assert address_fault(address, private=False) is None
 

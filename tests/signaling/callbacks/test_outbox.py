@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from callback_house import settled
 
 from billing.interface import AppId
+from signaling.callbacks import commands
 from signaling.callbacks import outbox as outboxes
 from signaling.callbacks import store as stores
 from signaling.callbacks.lanes import Callback, Lanes
-from signaling.callbacks.outbox import Outbox, Undeliverable
+from signaling.callbacks.outbox import NotAccepted, Outbox, Undeliverable
 from signaling.callbacks.payloads import Notice
 from signaling.callbacks.schedule import DEAD_AFTER_S, pause
 from signaling.callbacks.store import Store
@@ -55,7 +58,7 @@ class Desk:
     async def turn(self) -> list[tuple[str, str]]:
         """Lets everything happen that is due by now; what the receiver got."""
         while True:
-            await self.outbox.settled()
+            await settled(self.outbox)
             self.outbox.start_due()
             if not self.outbox.statistics()["under_way"]:
                 break
@@ -63,7 +66,7 @@ class Desk:
         return got
 
     async def kept(self, *states: Any, room: str | None = None) -> list[stores.Kept]:
-        await self.outbox.settled()
+        await settled(self.outbox)
         wanted = states or ("pending", "delivered", "dead")
         return await self.store.read(stores.listing(APP, wanted, subject=room, after=0, most=100))
 
@@ -143,6 +146,20 @@ async def test_after_a_day_it_is_given_up_and_the_next_one_goes(desk: Desk) -> N
     assert waiting.state == "pending"
 
 
+async def test_one_that_is_not_accepted_is_given_up_after_a_minute_and_the_next_one_goes(desk: Desk) -> None:
+    desk.says["r"] = NotAccepted("code 7")
+    desk.tell("r", "a", "b")
+    for _ in range(6):
+        await desk.turn()
+        assert [each.state for each in await desk.kept()] == ["pending", "pending"]
+        desk.now += 10
+    assert ("r", "b") in await desk.turn()
+
+    dead, waiting = await desk.kept()
+    assert (dead.command, dead.state, dead.attempts, dead.error) == ("a", "dead", 8, "code 7")
+    assert waiting.state == "pending"
+
+
 async def test_one_without_a_receiver_is_given_up_at_once(desk: Desk) -> None:
     desk.says["r"] = Undeliverable("no URL")
     desk.tell("r", "a", "b")
@@ -171,7 +188,7 @@ async def test_dead_and_delivered_ones_are_told_again_before_what_came_later(des
     del desk.says["r"]
 
     revived = await desk.store.write(
-        stores.reviving(APP, ["dead"], desk.now, subject="r", numbers=None, most=10)
+        stores.reviving(APP, "live", ["dead"], desk.now, subject="r", numbers=None, most=10)
     )  # fmt: skip
     desk.outbox.take_up(revived)
     assert await desk.turn() == [("r", "a"), ("r", "b")], "c waits for its own time"
@@ -180,11 +197,14 @@ async def test_dead_and_delivered_ones_are_told_again_before_what_came_later(des
 
     numbers = [(await desk.kept())[1].number]
     again = await desk.store.write(
-        stores.reviving(APP, ["delivered"], desk.now, subject=None, numbers=numbers, most=10)
+        stores.reviving(APP, "live", ["delivered"], desk.now, subject=None, numbers=numbers, most=10)
     )  # fmt: skip
     desk.outbox.take_up(again)
     assert await desk.turn() == [("r", "b")]
-    assert await desk.store.write(stores.reviving(OTHER, ["delivered"], 0, subject=None, numbers=None, most=9)) == []
+    assert (
+        await desk.store.write(stores.reviving(OTHER, "live", ["delivered"], 0, subject=None, numbers=None, most=9))
+        == []
+    )
 
 
 async def test_a_replayed_one_has_a_day_of_its_own(desk: Desk) -> None:
@@ -194,7 +214,7 @@ async def test_a_replayed_one_has_a_day_of_its_own(desk: Desk) -> None:
     desk.now += 5 * DAY
     desk.says["r"] = "HTTP 500"
     desk.outbox.take_up(
-        await desk.store.write(stores.reviving(APP, ["dead"], desk.now, subject=None, numbers=None, most=1))
+        await desk.store.write(stores.reviving(APP, "live", ["dead"], desk.now, subject=None, numbers=None, most=1))
     )
     await desk.turn()
 
@@ -205,7 +225,7 @@ async def test_a_new_process_goes_on_where_the_old_one_ended(desk: Desk) -> None
     desk.says["r"] = "HTTP 500"
     desk.tell("r", "a", "b")
     await desk.turn()
-    await desk.outbox.settled()
+    await settled(desk.outbox)
     await desk.stop()
 
     del desk.says["r"]
@@ -238,19 +258,42 @@ async def test_a_receiver_that_hangs_does_not_hold_up_the_end(desk: Desk) -> Non
     assert (await desk.kept())[0].state == "pending"
 
 
-async def test_too_much_is_refused_and_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outboxes, "MAX_OF_APP", 3)
-    monkeypatch.setattr(outboxes, "MAX_WAITING", 5)
+async def test_too_much_of_one_receiver_is_refused_and_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outboxes, "MAX_OF_TARGET", 3)
     desk.says = dict.fromkeys("rst", "HTTP 500")
 
     assert desk.tell("r", "a", "b", "c")
     assert not desk.tell("s", "d")
+    assert desk.outbox.tell(APP, "rtc", [Notice("101", "r", {})]), "another receiver of the same app"
     assert desk.tell("s", "e", "f", app=OTHER)
-    assert not desk.tell("t", "g", app=OTHER), "all together"
     await desk.turn()
 
     figures = desk.outbox.statistics()
-    assert (figures["told"], figures["waiting"], figures["refused"]) == (5, 5, 2)
+    assert (figures["told"], figures["waiting"], figures["refused"]) == (6, 6, 1)
+
+
+async def test_every_receiver_has_a_share_whatever_waits_for_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "MAX_WAITING", 5)
+    monkeypatch.setattr(outboxes, "SHARE", 2)
+
+    assert desk.tell("r", *"abcde")
+    assert not desk.tell("r", "f")
+    assert desk.tell("s", "a", "b", app=OTHER)
+    assert not desk.tell("s", "c", app=OTHER)
+
+
+async def test_cheap_callbacks_leave_a_reserve(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outboxes, "MAX_OF_TARGET", 8)
+
+    assert desk.tell("r", *[commands.AFTER_SEND_MSG] * 6)
+    for cheap in commands.CHEAP:
+        assert not desk.tell("r", cheap)
+    assert desk.tell("r", commands.AFTER_DESTROY_ROOM, commands.AFTER_END_BATTLE)
+    assert desk.outbox.tell(APP, "rtc", [Notice("103", "r", {})] * 6)
+    assert not desk.outbox.tell(APP, "rtc", [Notice("104", "r", {})])
+    assert desk.outbox.tell(APP, "rtc", [Notice("102", "r", {})])
 
 
 async def test_old_ones_are_forgotten_some_at_a_time(desk: Desk) -> None:
@@ -259,7 +302,7 @@ async def test_old_ones_are_forgotten_some_at_a_time(desk: Desk) -> None:
     desk.says["s"] = Undeliverable("no URL")
     desk.tell("s", "dead")
     await desk.turn()
-    await desk.outbox.settled()
+    await settled(desk.outbox)
 
     drop = stores.dropping_old(desk.now + 1, desk.now - 1, 0, 3)
     assert [await desk.store.write(drop) for _ in range(3)] == [3, 2, 0]
@@ -275,7 +318,7 @@ async def test_the_oldest_go_when_there_are_too_many(desk: Desk) -> None:
     desk.says["r"] = "HTTP 500"
     desk.tell("r", "f")
     await desk.turn()
-    await desk.outbox.settled()
+    await settled(desk.outbox)
 
     for most, left in ((7, "abcdef"), (4, "cdef"), (1, "f")):
         surplus = await desk.store.read(stores.surplus_before(most))
@@ -299,12 +342,27 @@ async def test_a_disk_that_refuses_is_tried_again(desk: Desk, monkeypatch: pytes
     assert not desk.store.is_failing
 
 
+async def test_a_write_that_fails_takes_no_other_with_it(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    gate = threading.Event()
+    desk.store.write(lambda _: gate.wait(5))  # what follows gathers in one batch
+    desk.tell("r", "a")
+    culprit = desk.store.write(stores.reviving(APP, "live", ["dead"], 0, subject=None, numbers=[10**30], most=1))
+    desk.tell("r", "b")
+    gate.set()
+
+    with pytest.raises(Exception, match=r"(?i)too large"):
+        await culprit
+    assert await desk.turn() == [("r", "a"), ("r", "b")]
+    assert desk.outbox.statistics()["lost"] == 0
+    assert "a write of the callbacks failed" in caplog.text
+
+
 async def test_many_writes_share_a_commit(desk: Desk) -> None:
     commits = []
     sa.event.listen(desk.store._engine, "commit", commits.append)
     for number in range(500):
         desk.tell(f"r{number}", "a")
-    await desk.outbox.settled()
+    await settled(desk.outbox)
 
     assert len(commits) < 100
     assert desk.outbox.statistics()["told"] == 500

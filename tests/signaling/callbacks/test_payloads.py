@@ -10,17 +10,21 @@ from callback_house import ANNA, APP, MS, NOW, OLGA, PAUL, House
 
 from media.interface import PublicationView
 from rooms.interface import (
+    ConnectionReplaced,
     Draft,
     FollowChanged,
     Gift,
     LinkChanged,
     LinkEnded,
     MessageKind,
+    RoomCreated,
     RoomDismissed,
     RoomId,
     RoomUpdated,
     Sending,
     UpdateRoom,
+    UserId,
+    connection_of,
 )
 from signaling.back_office import replies
 from signaling.callbacks import payloads
@@ -183,11 +187,11 @@ async def test_what_was_asked_about_is_known_again_when_it_was_said(house: House
 def test_a_gift_is_asked_about_with_what_all_of_it_costs() -> None:
     sending = Sending("s1", ANNA, Gift("rose", "Rose", coins=3), 4, (OLGA,), NOW)
 
-    assert only([payloads.gift_before(RoomId("r"), sending)]) == {
+    assert only([payloads.gift_before(RoomId("r"), NOW - 60, sending)]) == {
         "Operator_Account": "anna", "RoomId": "r",
         "GiftWater": {
             "From_Account": "anna", "To_Account": ["olga"], "Time": int(NOW), "GiftId": "rose", "Count": 4,
-            "Coins": 12, "SendId": "s1",
+            "Coins": 12, "SendId": f"{MS - 60000}-s1",
         },
     }  # fmt: skip
 
@@ -352,6 +356,11 @@ async def test_rooms_as_trtc_tells_them(house: House) -> None:
     ]
 
 
+def test_a_robot_that_stands_by_itself_again_has_not_entered() -> None:
+    gone = ConnectionReplaced(APP, RoomId("r"), NOW, ANNA, "whip_1", connection_of(ANNA))
+    assert RtcBook().of_event(gone) == []
+
+
 async def test_the_owner_of_a_linked_room_enters_and_leaves_across(house: House) -> None:
     watch = RtcWatch(house)
     await house.create(PAUL, "s")
@@ -365,6 +374,34 @@ async def test_the_owner_of_a_linked_room_enters_and_leaves_across(house: House)
     alliances.exit_link(APP, "r", None)
     left = {"Role": 20, "Reason": 4}
     assert list(watch.told()) == [(104, {"UserId": "paul"} | left), (104, {"UserId": "olga"} | left)]
+
+
+@pytest.mark.parametrize("others", [{"s": "paul"}, {"s": "paul", "t": "anna"}])
+async def test_the_owner_of_a_linked_room_that_is_over_leaves_the_others(house: House, others: dict[str, str]) -> None:
+    alliances, book = house.rooms.alliances, RtcBook()
+    for room, owner in others.items():
+        await house.create(UserId(owner), room)
+        asked = await alliances.request_link(APP, "r", None, room, timeout_s=0, extra="")
+        await alliances.answer_link(APP, room, None, asked.request_id, True)
+    for event in house.events:
+        book.of_event(event)
+    for linked in house.between:
+        if isinstance(linked, LinkChanged | LinkEnded):
+            book.of_link(linked)
+    house.events.clear()
+    house.between.clear()
+
+    await house.rooms.leave(APP, "r", OLGA)
+
+    told = [notice for event in house.events for notice in book.of_event(event)]
+    told += [n for e in house.between if isinstance(e, LinkChanged | LinkEnded) for n in book.of_link(e)]
+    assert [(n.command, n.subject, n.body["EventInfo"].get("UserId")) for n in told] == [
+        ("102", "r", None), *(("104", room, "olga") for room in others),
+    ]  # fmt: skip
+    assert {n.body["EventInfo"]["Reason"] for n in told[1:]} == {4}
+    await house.create()
+    assert [n.command for n in book.of_event(house.last(RoomCreated))] == ["101"]
+    assert not book._over
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from billing.interface import AppId
 from signaling.callbacks.config import Config, LiveCallbacks, RtcCallbacks, Token
 from signaling.callbacks.lanes import Callback
-from signaling.callbacks.replies import Answer, fault_of, verdict_of
+from signaling.callbacks.replies import Answer, fault_of, refusal_of, verdict_of
 from signaling.callbacks.signing import body_sign, token_sign
 from signaling.callbacks.wire import request_of
 
@@ -94,7 +94,9 @@ def test_a_rtc_callback_is_signed_in_its_head_and_keeps_its_url() -> None:
     ],
 )
 def test_what_counts_as_delivered(status: int, body: bytes, fault: str | None) -> None:
-    assert fault_of(Answer(status, body)) == fault
+    answer = Answer(status, body)
+    assert fault_of(answer) == (fault if status >= 300 else None)
+    assert refusal_of(answer) == (fault if status < 300 else None)
 
 
 @pytest.mark.parametrize(

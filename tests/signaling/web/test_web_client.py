@@ -414,15 +414,38 @@ async def test_a_gift_that_got_no_answer_is_sent_again_with_the_same_id(page: Pa
           if (name !== 'fine') throw Object.assign(new Error(), { name });
           return name;
         };
-        return [await sendUntilAnswered(send).catch((error) => error.name), count];
+        return [await sendUntilAnswered(send, async () => {}).catch((error) => error.name), count];
       };
       const id = makeId();
       return [
         /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id), id !== makeId(),
         await tried('timeout', 'fine'), await tried('no_such_gift'), await tried('timeout', 'timeout', 'timeout'),
+        await tried('gift_unanswered', 'timeout', 'fine'),
       ];
     }""")
-    assert outcome == [True, True, ["fine", 2], ["no_such_gift", 1], ["timeout", 3]]
+    assert outcome == [True, True, ["fine", 2], ["no_such_gift", 1], ["timeout", 3], ["fine", 3]]
+
+
+async def test_who_gives_the_same_again_after_silence_means_the_same(page: Page) -> None:
+    same = await page.evaluate("""async () => {
+      const { SendIds } = await import('/web/send_once.js');
+      const ids = new SendIds();
+      const give = async (what, name, now) => {
+        let used;
+        await ids.send(what, async (id) => {
+          used = id;
+          if (name !== 'fine') throw Object.assign(new Error(), { name });
+        }, now).catch(() => {});
+        return used;
+      };
+      const given = [
+        await give('rose', 'gift_unanswered', 0), await give('rose', 'connection_lost', 1000),
+        await give('rose', 'fine', 2000), await give('rose', 'gift_refused', 3000), await give('rose', 'timeout', 4000),
+        await give('lily', 'timeout', 5000), await give('lily', 'timeout', 65_000),
+      ];
+      return given.map((id) => given.indexOf(id));
+    }""")
+    assert same == [0, 0, 0, 3, 4, 5, 6]
 
 
 async def test_one_sending_of_a_gift_keeps_its_id(page: Page, server: Server) -> None:
