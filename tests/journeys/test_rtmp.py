@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,10 +12,7 @@ import pytest
 from playwright.async_api import Browser
 from stage import Member, NodeProcess, Tab, wait_for
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

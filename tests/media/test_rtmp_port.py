@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 import ssl
 import subprocess
 from collections import Counter
@@ -38,7 +37,6 @@ from tools.load.whip import _offer
 SPS, PPS = bytes.fromhex("6742c01fda014016e9a808080a000003000200000300791e30654000"), bytes.fromhex("68ce3c80")
 RECORD = b"\x01\x42\xc0\x1f\xff\xe1" + len(SPS).to_bytes(2, "big") + SPS + b"\x01\x00\x04" + PPS
 SETUP = written_video(Part.CONFIGURATION, RECORD, key=True)
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
 
 def picture(number: int, *, key: bool, composition: int = 0) -> bytes:
@@ -322,7 +320,6 @@ def ffmpeg(number: int, *options: str, seconds: int = 3, size: str = "320x240") 
     ]  # fmt: skip
 
 
-@needs_ffmpeg
 @pytest.mark.slow
 async def test_ffmpeg_pushes_and_is_watched(stage: Stage) -> None:
     process = await asyncio.create_subprocess_exec(*ffmpeg(stage.number, "-tune", "zerolatency", seconds=6))
@@ -341,7 +338,6 @@ async def test_ffmpeg_pushes_and_is_watched(stage: Stage) -> None:
     await until(lambda: isinstance(stage.events[-1], PeerClosed))
 
 
-@needs_ffmpeg
 @pytest.mark.slow
 async def test_sound_and_picture_of_ffmpeg_come_together(stage: Stage) -> None:
     """Mono AAC of 44.1 kHz becomes Opus; what was captured together has the same time on the clock that both share."""
@@ -364,7 +360,6 @@ async def test_sound_and_picture_of_ffmpeg_come_together(stage: Stage) -> None:
     assert {(later - earlier) % (1 << 32) for earlier, later in pairwise(times)} == {960}
 
 
-@needs_ffmpeg
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "kinds", "picture"),
@@ -393,7 +388,6 @@ async def test_what_else_ffmpeg_pushes(
     assert set(stage.pool.counts) <= {"jobs"}, stage.pool.counts
 
 
-@needs_ffmpeg
 @pytest.mark.slow
 async def test_ffmpeg_with_b_frames_is_refused(stage: Stage) -> None:
     process = await asyncio.create_subprocess_exec(*ffmpeg(stage.number, "-bf", "2", "-preset", "medium"))
